@@ -1,0 +1,73 @@
+/*
+ * embed.h - text to vectors: a BERT-family sentence encoder run from one mapped file.
+ *
+ * The file (docs/model-file.md) is made by embed_convert() from the published weights and checked by
+ * digest when it is made; opening it maps it read-only and verifies header and sizes, embed_verify()
+ * also the whole checksum.
+ *
+ * Shapes   a vector is float[embed_dim()], unit length.
+ * Input    checked UTF-8. A text longer than embed_max_tokens() is cut by embed_text(); embed_parts()
+ *          covers it with overlapping windows instead.
+ * Threads  any: an embedder is read-only after opening, each call brings its own working memory.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef EMBED_EMBED_H
+#define EMBED_EMBED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/error.h"
+#include "base/str.h"
+
+#define EMBED_MODEL_MINILM   "sentence-transformers/all-MiniLM-L6-v2"
+#define EMBED_PARTS_MAX      64 /* windows of one text; what lies beyond has no vector */
+#define EMBED_TEXT_MAX_BYTES ((size_t)1024 * 1024)
+
+struct embedder;
+
+/* NOT_FOUND: no such file. INVALID: damaged, or of another version; the text says what to do. */
+NODISCARD bool embed_open(const char *path, struct embedder **out, struct error *err);
+void embed_close(struct embedder *e);
+
+struct str embed_model_id(const struct embedder *e); /* stored with every vector */
+size_t embed_dim(const struct embedder *e);
+size_t embed_max_tokens(const struct embedder *e);
+const char *embed_path_name(const struct embedder *e); /* "fp32-avx2", "fp32-portable", ... */
+
+/* One text, one vector: what the model's authors' encode() gives. out[embed_dim()]. */
+NODISCARD bool embed_text(const struct embedder *e, struct str text, float *out,
+                          struct error *err);
+
+/*
+ * A text of any length as 1 to EMBED_PARTS_MAX vectors over overlapping windows of tokens; a text
+ * within embed_max_tokens() gives exactly the vector of embed_text(). The vectors are in the arena,
+ * one after the other. *out_is_cut: the text went on beyond the last window.
+ */
+NODISCARD bool embed_parts(const struct embedder *e, struct arena *a, struct str text,
+                           const float **out_vectors, size_t *out_n, bool *out_is_cut,
+                           struct error *err);
+
+/* The token ids as the model sees them, [CLS] and [SEP] included, at most max_tokens. */
+NODISCARD bool embed_tokenize(const struct embedder *e, struct arena *a, struct str text,
+                              size_t max_tokens, const int32_t **out_ids, size_t *out_n,
+                              struct error *err);
+
+/* Reads the whole file and compares its checksum. */
+NODISCARD bool embed_verify(const char *path, struct error *err);
+
+/*
+ * Makes the mapped file from a folder with model.safetensors, vocab.txt and config.json. Weights
+ * other than the published ones (by digest) are INVALID unless is_any_allowed.
+ */
+struct embed_convert_options {
+    const char *source_dir;
+    const char *target_path;
+    bool is_any_allowed;
+    struct str model_id; /* empty: EMBED_MODEL_MINILM */
+};
+NODISCARD bool embed_convert(const struct embed_convert_options *options, struct error *err);
+
+#endif

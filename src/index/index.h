@@ -1,0 +1,57 @@
+/*
+ * index.h - nearest vectors by cosine: flat, in memory, filtered while scanning.
+ *
+ * A memory may have several vectors (parts of a long text); a search returns each memory once, with
+ * the best of its parts. Vectors are unit length, so that the dot product is the cosine.
+ *
+ * Shapes   vectors are float[dim]; ids are the store's row numbers, > 0.
+ * Cost     put and remove O(parts), search O(vectors); 4 * dim bytes and a few per vector.
+ * Order    best first; ties by smaller id, so that equal input gives equal output.
+ * Threads  any: searches run side by side, put and remove exclude them for their short time.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INDEX_INDEX_H
+#define INDEX_INDEX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+
+/* A set of ids, one bit each, growing to the largest id put in. */
+struct bitmap {
+    uint64_t *words;
+    size_t n_words;
+};
+
+void bitmap_deinit(struct bitmap *b); /* a zeroed bitmap is the empty set */
+void bitmap_add(struct bitmap *b, int64_t id);
+bool bitmap_has(const struct bitmap *b, int64_t id);
+size_t bitmap_count(const struct bitmap *b);
+
+struct index;
+
+struct index_hit {
+    int64_t id;
+    float cosine; /* [-1, 1] */
+};
+
+struct index *index_new(size_t dim);
+void index_free(struct index *ix);
+
+void index_put(struct index *ix, int64_t id, const float *vectors,
+               size_t n_parts);                  /* replaces */
+void index_remove(struct index *ix, int64_t id); /* an unknown id is fine */
+size_t index_count(const struct index *ix);      /* ids, not vectors */
+size_t index_bytes(const struct index *ix);      /* memory held */
+
+/* The best ids, at most limit, written to out[limit]; returns how many. allowed NULL: all. */
+size_t index_search(const struct index *ix, const float *query, const struct bitmap *allowed,
+                    size_t limit, struct index_hit *out);
+
+/* The oracle: the same answer by the plainest scan. Tests compare every faster path with it. */
+size_t index_search_plain(const struct index *ix, const float *query,
+                          const struct bitmap *allowed, size_t limit, struct index_hit *out);
+
+#endif
