@@ -1,0 +1,213 @@
+/*
+ * doctor.c - memoryd doctor and memoryd version: everything that could be wrong, checked in turn.
+ *
+ * Each check prints one line and, if it fails, what to do. Later checks run even when earlier ones
+ * fail, as far as they can: a person wants the whole list at once.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli_int.h"
+
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "embed/embed.h"
+#include "sys/sys.h"
+
+#define LOW_SPACE_BYTES ((int64_t)200 * 1000 * 1000)
+/* A clock before this program was written is wrong, and times would be too: 2026-01-01. */
+#define CLOCK_EARLIEST_MS ((int64_t)1767225600000)
+
+struct doctor {
+    struct cli *c;
+    json_t *checks; /* NULL unless --json */
+    size_t n_failed;
+};
+
+enum verdict { VERDICT_OK, VERDICT_NOTE, VERDICT_FAILED };
+
+static void say(struct doctor *d, enum verdict verdict, const char *what, struct str text)
+{
+    static const struct {
+        const char *name;
+        enum cli_style style;
+    } rows[] = {
+        [VERDICT_OK] = {"ok", STYLE_GREEN},
+        [VERDICT_NOTE] = {"note", STYLE_YELLOW},
+        [VERDICT_FAILED] = {"FAILED", STYLE_RED},
+    };
+
+    if (verdict == VERDICT_FAILED)
+        d->n_failed++;
+    if (d->checks) {
+        json_array_append_new(d->checks,
+                              json_must(json_pack("{s:s, s:s, s:o}", "check", what, "result",
+                                                  rows[verdict].name, "text", json_str(text))));
+        return;
+    }
+    cli_print(d->c, rows[verdict].style, "%-7s", rows[verdict].name);
+    cli_print(d->c, STYLE_PLAIN, "%-14s " STR_FMT "\n", what, STR_ARG(text));
+}
+
+static void check_config(struct doctor *d)
+{
+    const struct cli_host *host = d->c->host;
+    const struct config_item *items;
+    size_t n;
+
+    if (!host->config) {
+        say(d, VERDICT_FAILED, "configuration", str_c(host->config_error.text));
+        return;
+    }
+    config_describe(d->c->arena, host->config, host->source, &items, &n);
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(items[i].source, "default") != 0)
+            say(d, VERDICT_OK, "setting",
+                arena_printf(d->c->arena, "%s=" STR_FMT " (%s)", items[i].name,
+                             STR_ARG(items[i].value), items[i].source));
+    }
+    say(d, VERDICT_OK, "configuration",
+        arena_printf(
+            d->c->arena, "%zu settings; .env: " STR_FMT, n,
+            STR_ARG(host->config->env_file.len ? host->config->env_file : STR("none"))));
+}
+
+static void check_clock(struct doctor *d)
+{
+    struct str now = cli_local_time(d->c, d->c->now_ms);
+
+    if (d->c->now_ms < CLOCK_EARLIEST_MS)
+        say(d, VERDICT_FAILED, "clock",
+            arena_printf(d->c->arena,
+                         "the time is " STR_FMT "; set the clock, or memories get "
+                         "wrong dates",
+                         STR_ARG(now)));
+    else
+        say(d, VERDICT_OK, "clock",
+            arena_printf(d->c->arena, STR_FMT " local time", STR_ARG(now)));
+}
+
+static void check_model(struct doctor *d)
+{
+    const struct config *config = d->c->host->config;
+    struct error err = {0};
+    struct embedder *e;
+    const char *path;
+
+    if (!config)
+        return;
+    if (!config->model_path.len) {
+        say(d, VERDICT_NOTE, "model",
+            STR("none installed, so search works by words only; 'memoryd model convert' makes "
+                "one"));
+        return;
+    }
+    path = arena_cstr(d->c->arena, config->model_path);
+    if (!embed_verify(path, &err) || !embed_open(path, &e, &err)) {
+        say(d, VERDICT_FAILED, "model", str_c(err.text));
+        return;
+    }
+    say(d, VERDICT_OK, "model",
+        arena_printf(d->c->arena, STR_FMT ", %s, " STR_FMT, STR_ARG(embed_model_id(e)),
+                     embed_path_name(e), STR_ARG(config->model_path)));
+    embed_close(e);
+}
+
+static void check_memory(struct doctor *d)
+{
+    struct memory_service *memory;
+    struct memory_health_result health;
+    struct error err = {0};
+
+    if (!d->c->host->config)
+        return;
+    if (!cli_open(d->c, &memory, &err) ||
+        !memory_health(memory, &d->c->who, d->c->arena, &health, &err)) {
+        say(d, VERDICT_FAILED, "database", str_c(err.text));
+        return;
+    }
+    say(d, health.is_store_ok && health.is_words_ok ? VERDICT_OK : VERDICT_FAILED, "database",
+        arena_printf(d->c->arena, "%lld memories, " STR_FMT ", " STR_FMT,
+                     (long long)health.n_live, STR_ARG(cli_bytes(d->c, health.bytes_on_disk)),
+                     STR_ARG(d->c->host->config->sqlite_path)));
+    if (health.n_with_vector < health.n_live && health.has_model)
+        say(d, VERDICT_NOTE, "vectors",
+            arena_printf(d->c->arena,
+                         "%lld memories are found by words only; run 'memoryd reindex'",
+                         (long long)(health.n_live - health.n_with_vector)));
+    if (!health.is_healthy)
+        say(d, VERDICT_FAILED, "health", health.message);
+    if (health.bytes_free < LOW_SPACE_BYTES)
+        say(d, VERDICT_FAILED, "disk",
+            arena_printf(d->c->arena, "only " STR_FMT " free; make room",
+                         STR_ARG(cli_bytes(d->c, health.bytes_free))));
+    else
+        say(d, VERDICT_OK, "disk",
+            arena_printf(d->c->arena, STR_FMT " free",
+                         STR_ARG(cli_bytes(d->c, health.bytes_free))));
+}
+
+static void check_port(struct doctor *d)
+{
+    struct error err = {0};
+    struct str state;
+
+    if (!d->c->host->config)
+        return;
+    if (d->c->host->probe_port(d->c->host->ctx, &state, &err))
+        say(d, VERDICT_OK, "address", state);
+    else
+        say(d, VERDICT_FAILED, "address", str_c(err.text));
+}
+
+static bool run_doctor(struct cli *c, struct error *err)
+{
+    struct doctor d = {.c = c};
+
+    if (c->is_json)
+        d.checks = json_must(json_array());
+    check_config(&d);
+    check_clock(&d);
+    check_model(&d);
+    check_memory(&d);
+    check_port(&d);
+    if (c->is_json)
+        cli_print_json(
+            c, json_must(json_pack("{s:b, s:o}", "ok", d.n_failed == 0, "checks", d.checks)));
+    if (d.n_failed)
+        return error_set(err, ERROR_UNAVAILABLE, "%zu of the checks failed", d.n_failed);
+    return true;
+}
+
+static bool run_version(struct cli *c, struct error *err)
+{
+    struct utsname u;
+
+    if (uname(&u) != 0)
+        return error_set(err, ERROR_INTERNAL, "uname failed");
+    if (c->is_json)
+        cli_print_json(c, json_must(json_pack("{s:s, s:s, s:s}", "version", MEMORYD_VERSION,
+                                              "system", u.sysname, "machine", u.machine)));
+    else
+        cli_print(c, STYLE_PLAIN, "memoryd %s (%s %s)\n", MEMORYD_VERSION, u.sysname,
+                  u.machine);
+    return true;
+}
+
+const struct cli_command cli_doctor = {
+    .name = "doctor",
+    .words = "",
+    .summary = "check configuration, model, database, disk and address",
+    .details = "Checks everything that memoryd needs and says what to do where something is "
+               "wrong. Exit "
+               "code 7\nif a check failed.",
+    .run = run_doctor,
+};
+
+const struct cli_command cli_version = {
+    .name = "version",
+    .words = "",
+    .summary = "print the version",
+    .details = "Prints the version of this program and the system it runs on.",
+    .run = run_version,
+};
