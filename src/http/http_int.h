@@ -1,0 +1,154 @@
+/*
+ * http_int.h - what the files of this folder share: the server, its connections and requests.
+ *
+ * Threads. A connection belongs to one libmicrohttpd thread, and so does its request while it is
+ * not waiting. What other threads may touch is under http_server.lock or atomic, and says so.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef HTTP_HTTP_INT_H
+#define HTTP_HTTP_INT_H
+
+#include "http/http.h"
+
+#include <microhttpd.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+
+#include "base/thread.h"
+
+#define HTTP_LISTENERS_MAX 2 /* 127.0.0.1 and ::1 */
+
+struct http_connection {
+    int fd;
+    bool is_peer_loopback;
+    char peer[INET6_ADDRSTRLEN];
+    _Atomic int64_t deadline_ms; /* monotonic; 0: none. Past it the socket is shut down. */
+
+    struct http_connection *next, *prev; /* under http_server.lock */
+};
+
+struct http_server {
+    struct arena arena; /* copies of options; fixed after http_server_new() */
+    struct http_options options;
+    struct http_route routes[HTTP_ROUTES_MAX]; /* fixed after http_server_start() */
+    size_t n_routes;
+    struct MHD_Daemon *daemon;
+
+    /* watch.c; the descriptors and is_paused belong to the watch thread once it runs */
+    int listeners[HTTP_LISTENERS_MAX]; /* -1: none */
+    uint16_t port;
+    int epoll_fd;
+    int kick_fd; /* an eventfd: look at is_stopping, is_quitting, and paused listeners */
+    atomic_bool is_paused;
+    struct thread watcher;
+
+    struct mutex
+        lock; /* guards: connections, waiting, n_waiting_slots, is_closing, and the marked
+                          fields of connections and requests */
+    struct cond drained; /* n_requests reached 0 while stopping */
+    struct http_connection *connections;
+    struct http_request **waiting; /* by descriptor */
+    size_t n_waiting_slots;
+    bool is_closing; /* nobody may begin to wait any more */
+
+    atomic_bool is_stopping; /* no new connections; replies close theirs */
+    atomic_bool is_quitting; /* the watch thread shall end */
+    bool is_stopped;         /* http_server_stop() has run; main thread only */
+    atomic_size_t n_connections;
+    atomic_size_t n_requests;
+    atomic_size_t n_body_bytes;
+    _Atomic uint64_t next_id;
+};
+
+struct http_field {
+    struct str name;
+    struct str value;
+};
+
+enum http_phase {
+    PHASE_HEAD,   /* the headers are being read */
+    PHASE_BODY,   /* the body is being collected, or read over after a refusal */
+    PHASE_ANSWER, /* the handler has been called */
+};
+
+struct http_request {
+    struct http_server *server;
+    struct http_connection *connection;
+    struct MHD_Connection *mhd;
+    uint64_t id;
+    int64_t started_us;
+    struct arena arena;
+    enum http_phase phase;
+
+    struct str raw_target;
+    struct str method;
+    struct http_target target;
+    struct http_field *fields; /* views into libmicrohttpd's memory, valid until completion */
+    size_t n_fields;
+    struct http_authority host; /* set by the Host gate */
+    const struct http_route *route;
+    struct str origin; /* an allowed one; empty: none was sent */
+
+    struct buf body;
+    size_t n_received; /* bytes of body, those read over included */
+
+    bool has_reply;
+    bool is_stream;
+    bool is_stream_ended;
+    bool must_close; /* the connection, after the reply */
+    int status;
+    const char *content_type;
+    struct http_field reply_fields[HTTP_REPLY_HEADERS_MAX];
+    size_t n_reply_fields;
+    struct buf reply;
+    size_t reply_at; /* of a stream: bytes of reply already passed on */
+    uint64_t n_sent;
+
+    const struct http_answer *answer; /* NULL: answers at once */
+    void *answer_ctx;
+
+    /* under http_server.lock */
+    bool is_waiting; /* its connection is suspended and watched */
+    bool is_woken;   /* a wake came while it was not waiting */
+    bool is_gone;    /* the client went away; hang_up() has been called */
+};
+
+NODISCARD bool server_bind(struct http_server *s, struct error *err); /* listen.c */
+
+/* -- watch.c: the watch thread --------------------------------------------------------------- */
+
+NODISCARD bool watch_open(struct http_server *s, struct error *err);
+NODISCARD bool watch_start(struct http_server *s, struct error *err);
+void watch_kick(struct http_server *s);
+void watch_close(struct http_server *s); /* joins the thread, closes the descriptors */
+
+void watch_add_connection(struct http_server *s, struct http_connection *c);
+void watch_remove_connection(struct http_server *s, struct http_connection *c);
+void connection_set_deadline(struct http_connection *c, int seconds); /* from now; 0: none */
+
+enum watch_wait {
+    WATCH_WAITS, /* the connection is suspended until a wake or the client's end */
+    WATCH_WOKEN, /* a wake came meanwhile: look again */
+    WATCH_GONE,  /* the client went away, or the server is closing */
+};
+enum watch_wait watch_wait(struct http_request *r);
+bool watch_is_gone(struct http_request *r);
+void watch_hang_up_all(struct http_server *s); /* and lets nobody wait again */
+
+/* -- gates.c, reply.c, request.c ------------------------------------------------------------- */
+
+void gates_check(struct http_request *r); /* sets r->route, or has_reply with a refusal */
+size_t request_content_length(const struct http_request *r,
+                              bool *out_has); /* SIZE_MAX: absurd */
+void request_refuse(struct http_request *r, int status, struct str text);
+enum MHD_Result reply_queue(struct http_request *r);
+
+/* libmicrohttpd's callbacks; cls is the server. */
+void *request_begin(void *cls, const char *uri, struct MHD_Connection *mhd);
+enum MHD_Result request_access(void *cls, struct MHD_Connection *mhd, const char *url,
+                               const char *method, const char *version, const char *data,
+                               size_t *n_data, void **slot);
+void request_completed(void *cls, struct MHD_Connection *mhd, void **slot,
+                       enum MHD_RequestTerminationCode why);
+
+#endif

@@ -1,0 +1,243 @@
+/*
+ * server.c - the life of a server: options, routes, libmicrohttpd, an orderly end.
+ *
+ * libmicrohttpd runs one epoll loop per thread. It gets its connections from our watch thread, which
+ * accepts them (MHD_USE_NO_LISTEN_SOCKET): so several addresses share the threads, the limit of
+ * connections holds over all of them, and accepting can stop while requests still run. Its own way
+ * to do the last (MHD_quiesce_daemon) aborts the process when it meets its worker threads at the
+ * wrong moment.
+ *
+ * End: close the listeners; wait until no request runs; hang up on those that still wait; join the
+ * watch thread; stop libmicrohttpd, which closes the connections.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "http/http_int.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+/* libmicrohttpd keeps a request's headers and the reply's in one piece of memory per connection. */
+#define REPLY_HEADER_BYTES ((size_t)32 << 10)
+
+static struct str *copy_strs(struct arena *a, const struct str *from, size_t n)
+{
+    struct str *to = ARENA_NEW(a, struct str, n);
+
+    for (size_t i = 0; i < n; i++)
+        to[i] = arena_dup(a, from[i]);
+    return to;
+}
+
+static size_t n_cores(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+    return n > 0 ? (size_t)n : 1;
+}
+
+#define SET_DEFAULT(field, value)                                                              \
+    do {                                                                                       \
+        if (!(field))                                                                          \
+            (field) = (value);                                                                 \
+    } while (0)
+
+static void resolve_options(struct http_server *s, const struct http_options *from)
+{
+    struct http_options *o = &s->options;
+
+    *o = *from;
+    o->host = arena_dup(&s->arena, from->host);
+    o->hosts = copy_strs(&s->arena, from->hosts, from->n_hosts);
+    o->origins = copy_strs(&s->arena, from->origins, from->n_origins);
+    SET_DEFAULT(o->n_threads, n_cores());
+    SET_DEFAULT(o->connections_max, HTTP_CONNECTIONS_MAX);
+    SET_DEFAULT(o->header_max_bytes, HTTP_HEADER_MAX_BYTES);
+    SET_DEFAULT(o->body_max_bytes, HTTP_BODY_MAX_BYTES);
+    SET_DEFAULT(o->bodies_max_bytes, HTTP_BODIES_MAX_BYTES);
+    SET_DEFAULT(o->idle_s, HTTP_IDLE_S);
+    SET_DEFAULT(o->receive_s, HTTP_RECEIVE_S);
+    SET_DEFAULT(o->send_s, HTTP_SEND_S);
+    SET_DEFAULT(o->stall_s, HTTP_STALL_S);
+}
+
+bool http_server_new(const struct http_options *options, struct http_server **out,
+                     struct error *err)
+{
+    struct http_server *s = NEW(struct http_server);
+
+    mutex_init(&s->lock);
+    cond_init(&s->drained);
+    s->epoll_fd = s->kick_fd = -1;
+    for (size_t i = 0; i < HTTP_LISTENERS_MAX; i++)
+        s->listeners[i] = -1;
+    resolve_options(s, options);
+    if (!server_bind(s, err) || !watch_open(s, err)) {
+        http_server_free(s);
+        return false;
+    }
+    *out = s;
+    return true;
+}
+
+void http_server_add(struct http_server *s, const struct http_route *route)
+{
+    assert(!s->daemon && s->n_routes < HTTP_ROUTES_MAX && route->path[0] == '/');
+    s->routes[s->n_routes++] = *route;
+}
+
+uint16_t http_server_port(const struct http_server *s)
+{
+    return s->port;
+}
+
+size_t http_server_n_connections(const struct http_server *s)
+{
+    return atomic_load(&s->n_connections);
+}
+
+/* -- libmicrohttpd --------------------------------------------------------------------------- */
+
+static void log_library(void *cls, const char *fmt, va_list args)
+{
+    char text[256], quoted[LOG_QUOTE_MAX];
+
+    (void)cls;
+    vsnprintf(text, sizeof(text), fmt, args);
+    log_event(LOG_DEBUG, "http.library", "text=%s", log_quote(str_trim(str_c(text)), quoted));
+}
+
+/* Paths are decoded by http_parse_target(), which sees an encoded NUL where a C string cannot. */
+static size_t leave_escaped(void *cls, struct MHD_Connection *mhd, char *text)
+{
+    (void)cls;
+    (void)mhd;
+    return strlen(text);
+}
+
+static void read_peer(struct http_connection *c, const struct sockaddr *addr)
+{
+    if (addr->sa_family == AF_INET) {
+        const struct sockaddr_in *in = (const void *)addr;
+
+        inet_ntop(AF_INET, &in->sin_addr, c->peer, sizeof(c->peer));
+        c->is_peer_loopback = ntohl(in->sin_addr.s_addr) >> 24 == 127;
+    } else if (addr->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *in6 = (const void *)addr;
+
+        inet_ntop(AF_INET6, &in6->sin6_addr, c->peer, sizeof(c->peer));
+        c->is_peer_loopback = IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+    }
+}
+
+static void connection_began(struct http_server *s, struct MHD_Connection *mhd, void **slot)
+{
+    struct http_connection *c = NEW(struct http_connection);
+
+    c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    read_peer(c, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+    connection_set_deadline(c, s->options.receive_s);
+    watch_add_connection(s, c);
+    *slot = c;
+}
+
+static void connection_changed(void *cls, struct MHD_Connection *mhd, void **slot,
+                               enum MHD_ConnectionNotificationCode what)
+{
+    struct http_server *s = cls;
+
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        connection_began(s, mhd, slot);
+    } else { /* comes before the descriptor is closed */
+        watch_remove_connection(s, *slot);
+        free(*slot);
+    }
+}
+
+static bool start_daemon(struct http_server *s)
+{
+    const struct http_options *o = &s->options;
+    /* A "pool" of one is no pool to libmicrohttpd. The limit of connections is ours to keep. */
+    unsigned n_pool = o->n_threads > 1 ? (unsigned)o->n_threads : 0;
+    unsigned limit = (unsigned)(o->connections_max * o->n_threads);
+    const struct MHD_OptionItem items[] = {
+        {MHD_OPTION_CONNECTION_LIMIT, limit, NULL},
+        {MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s, NULL},
+        {MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+         (intptr_t)(o->header_max_bytes + REPLY_HEADER_BYTES), NULL},
+        {n_pool ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, n_pool, NULL},
+        {MHD_OPTION_END, 0, NULL},
+    };
+
+    s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+                                     MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC | MHD_USE_ERROR_LOG,
+                                 0, NULL, NULL, request_access, s, MHD_OPTION_EXTERNAL_LOGGER,
+                                 log_library, NULL, MHD_OPTION_URI_LOG_CALLBACK, request_begin,
+                                 s, MHD_OPTION_NOTIFY_COMPLETED, request_completed, s,
+                                 MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s,
+                                 MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
+                                 MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+    return s->daemon != NULL;
+}
+
+bool http_server_start(struct http_server *s, struct error *err)
+{
+    sigset_t all, before;
+    bool is_started;
+
+    sigfillset(&all); /* libmicrohttpd's threads inherit this: only main handles signals */
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    is_started = start_daemon(s);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (!is_started)
+        return error_set(err, ERROR_UNAVAILABLE, "cannot start the HTTP threads: %s",
+                         strerrordesc_np(errno));
+    return watch_start(s, err);
+}
+
+/* -- the end --------------------------------------------------------------------------------- */
+
+static void wait_drained(struct http_server *s, int64_t deadline_ms)
+{
+    MUTEX_SCOPE(&s->lock);
+
+    while (atomic_load(&s->n_requests) > 0) {
+        if (!cond_wait_until(&s->drained, &s->lock, deadline_ms))
+            return;
+    }
+}
+
+void http_server_stop(struct http_server *s, int64_t grace_ms)
+{
+    assert(!s->is_stopped);
+    s->is_stopped = true;
+    atomic_store(&s->is_stopping, true);
+    watch_kick(s);
+    wait_drained(s, clock_monotonic_ms() + grace_ms);
+    watch_hang_up_all(s);
+    watch_close(s);
+    if (s->daemon)
+        MHD_stop_daemon(s->daemon);
+    s->daemon = NULL;
+}
+
+void http_server_free(struct http_server *s)
+{
+    if (!s)
+        return;
+    if (!s->is_stopped)
+        http_server_stop(s, 0);
+    free(s->waiting);
+    cond_deinit(&s->drained);
+    mutex_deinit(&s->lock);
+    arena_deinit(&s->arena);
+    free(s);
+}
