@@ -1,0 +1,67 @@
+/*
+ * caller.c - who is calling, as far as a transport can tell.
+ *
+ * There are no accounts: a request that got past the gates came from this machine, and acts for
+ * whoever uses it, under the subject "local". The client's name is what it calls itself; it goes
+ * into the change log and decides nothing.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/transport_int.h"
+
+#include "text/text.h"
+
+struct caller local_caller(struct str client, struct str space)
+{
+    return (struct caller){
+        .subject = STR("local"),
+        .client = client,
+        .space = space.len > 0 ? space : STR(SPACE_DEFAULT),
+        .scopes = SCOPE_READ | SCOPE_WRITE | SCOPE_ADMIN,
+        .is_local = true,
+    };
+}
+
+struct str client_of_user_agent(struct str user_agent)
+{
+    size_t n = 0;
+
+    while (n < user_agent.len && user_agent.ptr[n] > ' ' && user_agent.ptr[n] < 0x7f &&
+           user_agent.ptr[n] != '/')
+        n++;
+    if (n > CLIENT_NAME_MAX_BYTES)
+        return (struct str){0};
+    return str_sub(user_agent, 0, n);
+}
+
+static bool is_space_name(struct str s)
+{
+    if (s.len == 0 || !text_is_utf8(s) || text_count(s) > MEMORY_SPACE_MAX_CHARS)
+        return false;
+    for (size_t i = 0; i < s.len; i++) {
+        if ((unsigned char)s.ptr[i] <= ' ' || s.ptr[i] == '/' || s.ptr[i] == 0x7f)
+            return false;
+    }
+    return true;
+}
+
+bool space_of_path(struct str path, struct str *out)
+{
+    struct str root = STR("/mcp"), rest;
+
+    if (!str_starts(path, root))
+        return false;
+    rest = str_sub(path, root.len, path.len);
+    if (rest.len == 0 || str_eq_c(rest, "/")) {
+        *out = STR(SPACE_DEFAULT);
+        return true;
+    }
+    if (rest.ptr[0] != '/')
+        return false;
+    rest = str_sub(rest, 1, rest.len);
+    if (str_ends(rest, STR("/")))
+        rest = str_sub(rest, 0, rest.len - 1);
+    if (!is_space_name(rest))
+        return false;
+    *out = rest;
+    return true;
+}

@@ -1,0 +1,317 @@
+/*
+ * http.c - Streamable HTTP: the endpoint /mcp on an HTTP server.
+ *
+ * One request is one exchange with the protocol layer. The exchange decides the status line when it
+ * can, a quick answer at once, a slow one or a stream later; until then the request waits without a
+ * thread. The protocol's wake is the request's wake.
+ *
+ * A conversation joins the two. It has two holders, the request and the job: a legacy job runs on
+ * after its client has hung up, and needs its caller until it ends. The exchange itself belongs to
+ * the request.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "transport/transport_int.h"
+
+#include <stdatomic.h>
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "json/json.h"
+
+#define CORS_HEADERS                                                                           \
+    "Content-Type, Accept, Authorization, Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, "  \
+    "Mcp-Name, Last-Event-ID"
+#define CORS_EXPOSED "Mcp-Session-Id, WWW-Authenticate, Retry-After"
+
+struct transport_http {
+    struct transport_http_options options;
+
+    struct mutex lock; /* guards: is_stopping */
+    struct cond stop;
+    bool is_stopping;
+    struct thread ticker;
+};
+
+struct conversation {
+    atomic_int n_holders;
+    struct http_request *request; /* valid for the holder "request" */
+    struct mcp_exchange *exchange;
+    struct caller caller;
+    struct arena arena; /* what caller points to */
+};
+
+static void conversation_drop(void *ctx)
+{
+    struct conversation *c = ctx;
+
+    if (atomic_fetch_sub(&c->n_holders, 1) != 1)
+        return;
+    arena_deinit(&c->arena);
+    free(c);
+}
+
+/* -- the request's side ---------------------------------------------------------------------- */
+
+static void conversation_wake(void *ctx)
+{
+    struct conversation *c = ctx;
+
+    http_wake(c->request);
+}
+
+static void add_head(struct http_request *r, const struct mcp_http_head *head)
+{
+    if (head->session_id.len > 0)
+        http_reply_header(r, "Mcp-Session-Id", head->session_id);
+    if (head->allow)
+        http_reply_header(r, "Allow", str_c(head->allow));
+    if (head->retry_after_s > 0)
+        http_reply_header(r, "Retry-After",
+                          arena_printf(http_request_arena(r), "%d", head->retry_after_s));
+    if (head->is_stream) {
+        http_reply_header(r, "Cache-Control", STR("no-cache"));
+        http_reply_header(r, "X-Accel-Buffering", STR("no")); /* nginx passes each event on */
+    }
+}
+
+static void conversation_resume(struct http_request *r, void *ctx)
+{
+    struct conversation *c = ctx;
+    struct mcp_http_head head = {0};
+
+    if (!mcp_exchange_head(c->exchange, &head))
+        return;
+    add_head(r, &head);
+    if (head.is_stream) {
+        http_reply_stream(r, head.status, head.content_type);
+        return;
+    }
+    mcp_exchange_read(c->exchange, http_reply_body(r));
+    http_reply(r, head.status, head.content_type);
+}
+
+static enum http_more conversation_read(void *ctx, struct buf *out)
+{
+    struct conversation *c = ctx;
+
+    return mcp_exchange_read(c->exchange, out) == MCP_READ_END ? HTTP_END : HTTP_MORE;
+}
+
+static void conversation_hang_up(void *ctx)
+{
+    struct conversation *c = ctx;
+
+    mcp_exchange_hang_up(c->exchange);
+}
+
+static void conversation_close(void *ctx)
+{
+    struct conversation *c = ctx;
+
+    mcp_exchange_unref(c->exchange); /* no wake after this: the request may go */
+    conversation_drop(c);
+}
+
+static const struct http_answer conversation_answer = {
+    .resume = conversation_resume,
+    .read = conversation_read,
+    .hang_up = conversation_hang_up,
+    .close = conversation_close,
+};
+
+/* -- from request to exchange ---------------------------------------------------------------- */
+
+static struct str param_header(void *ctx, struct str name)
+{
+    struct http_request *r = ctx;
+    struct str full = arena_printf(http_request_arena(r), "Mcp-Param-" STR_FMT, STR_ARG(name));
+
+    return http_header(r, full);
+}
+
+static struct mcp_http_in read_request(struct http_request *r, const struct caller *caller)
+{
+    return (struct mcp_http_in){
+        .protocol_version = http_header(r, STR("MCP-Protocol-Version")),
+        .method = http_header(r, STR("Mcp-Method")),
+        .name = http_header(r, STR("Mcp-Name")),
+        .session_id = http_header(r, STR("Mcp-Session-Id")),
+        .last_event_id = http_header(r, STR("Last-Event-ID")),
+        .accept = http_header(r, STR("Accept")),
+        .user_agent = http_header(r, STR("User-Agent")),
+        .has_conflict = http_headers_conflict(r, STR("Mcp-")),
+        .param = param_header,
+        .param_ctx = r,
+        .body = http_body(r),
+        .principal = caller->subject,
+        .caller = caller,
+        .now_ms = clock_now_ms(),
+    };
+}
+
+static struct conversation *conversation_new(struct http_request *r, struct str space)
+{
+    struct conversation *c = NEW(struct conversation);
+    struct str client = client_of_user_agent(http_header(r, STR("User-Agent")));
+
+    atomic_init(&c->n_holders, 1);
+    c->request = r;
+    c->caller = local_caller(arena_dup(&c->arena, client), arena_dup(&c->arena, space));
+    return c;
+}
+
+typedef struct mcp_exchange *exchange_begin(struct mcp_server *s, const struct mcp_http_in *in,
+                                            struct mcp_wake wake);
+
+static void begin(struct transport_http *t, struct http_request *r, exchange_begin *enter)
+{
+    struct conversation *c;
+    struct mcp_http_in in;
+    struct mcp_job *job;
+    struct str space;
+
+    if (!space_of_path(http_path(r), &space)) {
+        http_refuse(r, 404, "the path after /mcp/ is not the name of a space");
+        return;
+    }
+    c = conversation_new(r, space);
+    in = read_request(r, &c->caller);
+    c->exchange = enter(t->options.mcp, &in, (struct mcp_wake){conversation_wake, c});
+    http_answer_later(r, &conversation_answer, c);
+    job = mcp_exchange_job(c->exchange);
+    if (!job)
+        return;
+    atomic_fetch_add(&c->n_holders, 1);
+    run_job(t->options.pool, job, conversation_drop, c);
+}
+
+static void handle_post(struct http_request *r, void *ctx)
+{
+    begin(ctx, r, mcp_post);
+}
+
+static void handle_get(struct http_request *r, void *ctx)
+{
+    begin(ctx, r, mcp_get);
+}
+
+static void handle_delete(struct http_request *r, void *ctx)
+{
+    begin(ctx, r, mcp_delete);
+}
+
+static void handle_root(struct http_request *r, void *ctx)
+{
+    (void)ctx;
+    http_refuse(r, 404, "there is nothing here; the MCP endpoint is /mcp");
+}
+
+/* -- routes ---------------------------------------------------------------------------------- */
+
+/* The form of a refusal that every MCP client can read: an error that answers no request. */
+static const char *write_refusal(int status, struct str text, struct buf *body)
+{
+    json_t *error =
+        json_must(json_pack("{s:s, s:{s:i, s:o}}", "jsonrpc", "2.0", "error", "code",
+                            status >= 500 ? -32603 : -32600, "message", json_str(text)));
+
+    json_write(body, error);
+    json_decref(error);
+    return "application/json";
+}
+
+static void add_endpoint(struct transport_http *t, const char *path)
+{
+    static const char *const any[] = {"application/json", "text/event-stream", NULL};
+    static const char *const stream[] = {"text/event-stream", NULL};
+    const struct http_route routes[] = {
+        {.method = "POST", .body = HTTP_BODY_JSON, .accepts = any, .handle = handle_post},
+        {.method = "GET", .accepts = stream, .handle = handle_get},
+        {.method = "DELETE", .handle = handle_delete},
+    };
+
+    for (size_t i = 0; i < COUNT(routes); i++) {
+        struct http_route route = routes[i];
+
+        route.path = path;
+        route.ctx = t;
+        route.write_refusal = write_refusal;
+        route.cors_headers = CORS_HEADERS;
+        route.cors_exposed = CORS_EXPOSED;
+        http_server_add(t->options.http, &route);
+    }
+}
+
+static void add_root(struct transport_http *t)
+{
+    static const char *const methods[] = {"GET", "POST"};
+
+    for (size_t i = 0; i < COUNT(methods); i++)
+        http_server_add(
+            t->options.http,
+            &(struct http_route){.method = methods[i], .path = "/", .handle = handle_root});
+}
+
+/* -- time ------------------------------------------------------------------------------------ */
+
+static void tick_main(void *arg)
+{
+    struct transport_http *t = arg;
+    int64_t next_ms = clock_monotonic_ms();
+
+    mutex_lock(&t->lock);
+    while (!t->is_stopping) {
+        next_ms += MCP_TICK_MS;
+        while (!t->is_stopping && cond_wait_until(&t->stop, &t->lock, next_ms))
+            ;
+        mutex_unlock(&t->lock);
+        mcp_tick(t->options.mcp, clock_now_ms());
+        mutex_lock(&t->lock);
+    }
+    mutex_unlock(&t->lock);
+}
+
+bool transport_http_new(const struct transport_http_options *options,
+                        struct transport_http **out, struct error *err)
+{
+    struct transport_http *t = NEW(struct transport_http);
+
+    t->options = *options;
+    mutex_init(&t->lock);
+    cond_init(&t->stop);
+    add_endpoint(t, "/mcp");
+    add_endpoint(t, "/mcp/");
+    add_root(t);
+    if (!thread_start(&t->ticker, "mcp-tick", tick_main, t, err)) {
+        transport_http_free(t);
+        return false;
+    }
+    *out = t;
+    return true;
+}
+
+static void stop_ticker(struct transport_http *t)
+{
+    mutex_lock(&t->lock);
+    t->is_stopping = true;
+    cond_broadcast(&t->stop);
+    mutex_unlock(&t->lock);
+    thread_join(&t->ticker);
+}
+
+void transport_http_stop(struct transport_http *t, int64_t grace_ms)
+{
+    mcp_shut_down(t->options.mcp);
+    http_server_stop(t->options.http, grace_ms);
+    stop_ticker(t);
+}
+
+void transport_http_free(struct transport_http *t)
+{
+    if (!t)
+        return;
+    stop_ticker(t);
+    cond_deinit(&t->stop);
+    mutex_deinit(&t->lock);
+    free(t);
+}
