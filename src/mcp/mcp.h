@@ -227,5 +227,8 @@ void mcp_channel_close(struct mcp_channel *ch);
 bool mcp_job_is_slow(const struct mcp_job *job);
 void mcp_job_run(
     struct mcp_job *job); /* runs the handler, delivers its answer, frees the job */
+/* In place of mcp_job_run() when no worker can take it: the handler does not run, the answer is an
+ * error that says the server is busy (HTTP 503 with Retry-After), the job is freed. */
+void mcp_job_refuse(struct mcp_job *job);
 
 #endif
