@@ -1,0 +1,124 @@
+/* test_schema.c - what tools/list shows: sizes, hints, schemas. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fixture.h"
+#include "json/json.h"
+
+/* tools/list with all twelve tools must stay under 12 KB; these eight leave a fair share. */
+#define LIST_MAX_BYTES 8704
+#define TOOL_MAX_BYTES 2500
+
+static json_t *listed(struct fixture *f)
+{
+    AUTO_JSON *answer = fixture_request(f, "tools/list", "{}");
+
+    return json_incref(json_object_get(json_object_get(answer, "result"), "tools"));
+}
+
+TEST(list_has_eight_small_tools)
+{
+    AUTO_FIXTURE f;
+    AUTO_JSON *tools = NULL;
+    AUTO_BUF all = {0};
+
+    REQUIRE(fixture_open(&f, NULL));
+    tools = listed(&f);
+    CHECK_INT(json_array_size(tools), 8);
+    for (size_t i = 0; i < json_array_size(tools); i++) {
+        AUTO_BUF one = {0};
+
+        json_write(&one, json_array_get(tools, i));
+        CHECK(one.len < TOOL_MAX_BYTES);
+    }
+    json_write(&all, tools);
+    CHECK(all.len < LIST_MAX_BYTES);
+}
+
+TEST(hints_are_the_right_ones)
+{
+    static const struct {
+        const char *name;
+        bool is_read, is_destructive, is_idempotent;
+    } rows[] = {
+        {"memory_store", false, false, true},  {"memory_search", true, false, true},
+        {"memory_list", true, false, true},    {"memory_delete", false, true, true},
+        {"memory_cleanup", false, true, true}, {"memory_health", true, false, true},
+        {"memory_stats", true, false, true},   {"memory_update", false, true, false},
+    };
+    AUTO_FIXTURE f;
+    AUTO_JSON *tools = NULL;
+
+    REQUIRE(fixture_open(&f, NULL));
+    tools = listed(&f);
+    REQUIRE(json_array_size(tools) == COUNT(rows));
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const json_t *tool = json_array_get(tools, i);
+        const json_t *hints = json_object_get(tool, "annotations");
+
+        CHECK_STR(json_view(json_object_get(tool, "name")), rows[i].name);
+        CHECK(json_object_get(hints, "readOnlyHint") == json_boolean(rows[i].is_read));
+        CHECK(json_object_get(hints, "destructiveHint") ==
+              json_boolean(rows[i].is_destructive));
+        CHECK(json_object_get(hints, "idempotentHint") == json_boolean(rows[i].is_idempotent));
+        CHECK(json_is_false(json_object_get(hints, "openWorldHint")));
+        CHECK(json_view(json_object_get(tool, "title")).len > 0);
+    }
+}
+
+TEST(schemas_use_supported_keywords_only)
+{
+    AUTO_FIXTURE f;
+    AUTO_JSON *tools = NULL;
+    struct error err = {0};
+
+    REQUIRE(fixture_open(&f, NULL));
+    tools = listed(&f);
+    for (size_t i = 0; i < json_array_size(tools); i++) {
+        const json_t *tool = json_array_get(tools, i);
+
+        CHECK_OK(json_schema_is_supported(json_object_get(tool, "inputSchema"), &err), err);
+        CHECK_OK(json_schema_is_supported(json_object_get(tool, "outputSchema"), &err), err);
+    }
+}
+
+/* What a schema calls a boolean must not be accepted as a string, and so on for every property. */
+TEST(every_parameter_refuses_a_wrong_type)
+{
+    AUTO_FIXTURE f;
+    AUTO_JSON *tools = NULL;
+
+    REQUIRE(fixture_open(&f, NULL));
+    tools = listed(&f);
+    for (size_t i = 0; i < json_array_size(tools); i++) {
+        json_t *tool = json_array_get(tools, i);
+        json_t *properties =
+            json_object_get(json_object_get(tool, "inputSchema"), "properties");
+        const char *name;
+        json_t *property;
+
+        json_object_foreach(properties, name, property)
+        {
+            bool is_object = str_eq_c(json_view(json_object_get(property, "type")), "object");
+            AUTO_JSON *result = NULL;
+            AUTO_BUF args = {0};
+
+            buf_printf(&args, "{'%s':%s}", name, is_object ? "true" : "{}");
+            result = fixture_call(&f, json_string_value(json_object_get(tool, "name")),
+                                  buf_cstr(&args));
+            CHECK(result_is_error(result));
+            CHECK_HAS(result, name);
+        }
+    }
+}
+
+TEST(unknown_tool_is_a_protocol_error)
+{
+    AUTO_FIXTURE f;
+    AUTO_JSON *answer = NULL;
+
+    REQUIRE(fixture_open(&f, NULL));
+    answer = fixture_request(&f, "tools/call", "{'name':'no_such','arguments':{}}");
+    CHECK_INT(json_integer_value(json_object_get(json_object_get(answer, "error"), "code")),
+              -32602);
+}
+
+TEST_MAIN()
