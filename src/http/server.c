@@ -106,6 +106,8 @@ size_t http_server_n_connections(const struct http_server *s)
 
 /* -- libmicrohttpd --------------------------------------------------------------------------- */
 
+static void log_library(void *cls, const char *fmt, va_list args) PRINTF(2, 0);
+
 static void log_library(void *cls, const char *fmt, va_list args)
 {
     char text[256], quoted[LOG_QUOTE_MAX];
