@@ -13,6 +13,14 @@
 #include <string.h>
 #include <time.h>
 
+/* glibc makes some of them macros when fortified, and clang refuses to poison a macro. */
+#undef strcpy
+#undef strcat
+#undef strncpy
+#undef strncat
+#undef sprintf
+#undef vsprintf
+
 #pragma GCC poison strcpy strcat strncpy strncat sprintf vsprintf strtok gmtime localtime
 
 #endif
