@@ -1,0 +1,211 @@
+/*
+ * embed.c - the public functions: a model, the kernels for this processor, and texts cut to measure.
+ *
+ * A text longer than the model takes is covered by windows, each as long as the model allows: the
+ * model was trained on whole passages, and fewer windows mean fewer vectors to keep and search. They
+ * overlap by WINDOW_OVERLAP tokens, some 45 English words, so that a sentence or two at a seam stand
+ * whole in one of the two windows; that costs a third more work than no overlap. Windows begin and end
+ * between words, so that no window starts with half of one.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "embed/embed_int.h"
+
+#include <assert.h>
+
+#include "base/alloc.h"
+
+#define FRAME_TOKENS   2 /* [CLS] and [SEP] */
+#define WINDOW_OVERLAP 64
+
+struct embedder {
+    struct model model;
+    const struct kernels *kernels;
+};
+
+bool embed_open_with(const char *path, const struct kernels *kernels, struct embedder **out,
+                     struct error *err)
+{
+    struct model model;
+
+    if (!model_open(path, &model, err))
+        return false;
+    *out = NEW(struct embedder);
+    (*out)->model = model;
+    (*out)->kernels = kernels;
+    return true;
+}
+
+bool embed_open(const char *path, struct embedder **out, struct error *err)
+{
+    return embed_open_with(path, kernels_best(), out, err);
+}
+
+void embed_close(struct embedder *e)
+{
+    if (!e)
+        return;
+    model_close(&e->model);
+    free(e);
+}
+
+struct str embed_model_id(const struct embedder *e)
+{
+    return e->model.id;
+}
+
+size_t embed_dim(const struct embedder *e)
+{
+    return e->model.dims.hidden;
+}
+
+size_t embed_max_tokens(const struct embedder *e)
+{
+    return e->model.dims.max_tokens;
+}
+
+const char *embed_path_name(const struct embedder *e)
+{
+    return e->kernels->name;
+}
+
+static bool check_size(struct str text, struct error *err)
+{
+    if (text.len <= EMBED_TEXT_MAX_BYTES)
+        return true;
+    return error_set(err, ERROR_LIMIT, "the text has %zu bytes, at most %zu can be embedded",
+                     text.len, EMBED_TEXT_MAX_BYTES);
+}
+
+/* Puts [CLS] and [SEP] around the n ids in framed[1..]; returns how many there are then. */
+static size_t frame(const struct embedder *e, int32_t *framed, size_t n)
+{
+    framed[0] = (int32_t)e->model.vocab.special[TOKEN_CLS];
+    framed[n + 1] = (int32_t)e->model.vocab.special[TOKEN_SEP];
+    return n + FRAME_TOKENS;
+}
+
+bool embed_tokenize(const struct embedder *e, struct arena *a, struct str text,
+                    size_t max_tokens, const int32_t **out_ids, size_t *out_n,
+                    struct error *err)
+{
+    int32_t *ids;
+
+    assert(max_tokens >= FRAME_TOKENS);
+    if (!check_size(text, err))
+        return false;
+    /* No text has more tokens than bytes, and room for those of a short one is enough. */
+    max_tokens = MIN(max_tokens, text.len + FRAME_TOKENS);
+    ids = ARENA_NEW(a, int32_t, max_tokens);
+    *out_n =
+        frame(e, ids, tokenizer_run(&e->model.vocab, text, ids + 1, max_tokens - FRAME_TOKENS));
+    *out_ids = ids;
+    return true;
+}
+
+bool embed_text(const struct embedder *e, struct str text, float *out, struct error *err)
+{
+    AUTO_ARENA scratch = {0};
+    const int32_t *ids;
+    size_t n;
+
+    if (!embed_tokenize(e, &scratch, text, embed_max_tokens(e), &ids, &n, err))
+        return false;
+    encoder_run(&e->model, e->kernels, ids, n, out);
+    return true;
+}
+
+/* ---- windows ---- */
+
+struct window {
+    size_t from;
+    size_t to;
+};
+
+/* The first place at or after `at` where a word starts, or the end. */
+static size_t word_start_after(const struct vocab *v, const int32_t *ids, size_t n, size_t at)
+{
+    while (at < n && vocab_is_inner(v, ids[at]))
+        at++;
+    return at;
+}
+
+static size_t word_start_before(const struct vocab *v, const int32_t *ids, size_t at)
+{
+    while (at > 0 && vocab_is_inner(v, ids[at]))
+        at--;
+    return at;
+}
+
+/*
+ * The window that starts at from, room tokens at most. A word with more pieces than fit is cut after
+ * all: that needs a window shorter than WORD_CHARS_MAX.
+ */
+static struct window window_at(const struct vocab *v, const int32_t *ids, size_t n, size_t from,
+                               size_t room)
+{
+    size_t to = MIN(from + room, n);
+
+    if (to < n)
+        to = word_start_before(v, ids, to);
+    return (struct window){from, to > from ? to : MIN(from + room, n)};
+}
+
+/* Where the next window starts: at a word, behind the start of w and not behind its end. */
+static size_t next_start(const struct vocab *v, const int32_t *ids, struct window w,
+                         size_t overlap)
+{
+    size_t at = w.to > w.from + overlap ? w.to - overlap : w.from + 1;
+
+    return word_start_after(v, ids, w.to, at);
+}
+
+static void embed_window(const struct embedder *e, const int32_t *ids, struct window w,
+                         float *out)
+{
+    int32_t framed[MODEL_TOKENS_MAX];
+    size_t n = w.to - w.from;
+
+    memcpy(framed + 1, ids + w.from, n * sizeof(*ids));
+    encoder_run(&e->model, e->kernels, framed, frame(e, framed, n), out);
+}
+
+/* As many tokens as all windows can hold, and one more to know that there are more. */
+static size_t read_tokens(const struct embedder *e, struct arena *a, struct str text,
+                          const int32_t **out)
+{
+    size_t room = embed_max_tokens(e) - FRAME_TOKENS;
+    size_t max = MIN(EMBED_PARTS_MAX * room + 1, text.len);
+    int32_t *ids = ARENA_NEW(a, int32_t, MAX(max, (size_t)1));
+
+    *out = ids;
+    return tokenizer_run(&e->model.vocab, text, ids, max);
+}
+
+bool embed_parts(const struct embedder *e, struct arena *a, struct str text,
+                 const float **out_vectors, size_t *out_n, bool *out_is_cut, struct error *err)
+{
+    size_t room = embed_max_tokens(e) - FRAME_TOKENS;
+    size_t overlap = MIN(WINDOW_OVERLAP, room / 4); /* a quarter of shorter windows */
+    const struct vocab *v = &e->model.vocab;
+    struct window windows[EMBED_PARTS_MAX];
+    const int32_t *ids;
+    float *vectors;
+    size_t n, n_windows = 0;
+
+    if (!check_size(text, err))
+        return false;
+    n = read_tokens(e, a, text, &ids);
+    windows[n_windows++] = window_at(v, ids, n, 0, room);
+    while (windows[n_windows - 1].to < n && n_windows < EMBED_PARTS_MAX) {
+        size_t from = next_start(v, ids, windows[n_windows - 1], overlap);
+
+        windows[n_windows++] = window_at(v, ids, n, from, room);
+    }
+    vectors = ARENA_NEW(a, float, n_windows *embed_dim(e));
+    for (size_t i = 0; i < n_windows; i++)
+        embed_window(e, ids, windows[i], vectors + i * embed_dim(e));
+    *out_vectors = vectors;
+    *out_n = n_windows;
+    *out_is_cut = windows[n_windows - 1].to < n;
+    return true;
+}

@@ -1,0 +1,233 @@
+/*
+ * encoder.c - token ids to a vector: BERT, as published.
+ *
+ * For each token the sum of three embeddings (word, position, type 0), normalised; then in each layer
+ * attention and feed-forward, each added to its input and normalised; then one vector out of all
+ * tokens, brought to unit length. All in fp32, as the original computes it.
+ *
+ * One text at a time, without padding: a batch would only help where a weight read from memory serves
+ * too few rows, and from about 16 tokens on the arithmetic takes longer than the reading.
+ *
+ * Working memory is one allocation per call, about 2 MB for 256 tokens. Attention runs over
+ * ATTEND_ROWS queries and feed-forward over FEED_ROWS tokens at a time, which keeps their
+ * intermediate results in the second-level cache.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "embed/embed_int.h"
+
+#include <assert.h>
+#include <math.h>
+
+#include "base/alloc.h"
+
+#define ATTEND_ROWS ((size_t)48) /* multiples of the rows of every kernel */
+#define FEED_ROWS   ((size_t)96)
+
+#define ALIGN_FLOATS ((size_t)16) /* a cache line */
+
+struct encoder {
+    const struct model *model;
+    const struct kernels *kernels;
+    size_t n;      /* tokens */
+    size_t hidden; /* floats per token */
+    size_t head;   /* floats per token and head */
+
+    float *memory; /* what the rest points into */
+    float *x;      /* [n][hidden], the state of every token */
+    float *sum;    /* [n][hidden], what a sublayer adds to it */
+    float *qkv;    /* [n][3 * hidden] */
+    float *mixed;  /* [n][hidden], what attention collected */
+    float *keys;   /* one head's keys, in panels of rows */
+    float *values; /* one head's values, in panels of columns */
+    float *scores; /* [ATTEND_ROWS][n rounded up to panels] */
+    float *inner;  /* [FEED_ROWS][inner] */
+};
+
+static size_t round_up(size_t n, size_t to)
+{
+    return (n + to - 1) / to * to;
+}
+
+struct piece {
+    float **where;
+    size_t n_floats;
+};
+
+static void allocate(struct encoder *e)
+{
+    size_t n = e->n, padded = round_up(n, KERNEL_PANEL);
+    struct piece pieces[] = {
+        {&e->x, n * e->hidden},
+        {&e->sum, n * e->hidden},
+        {&e->qkv, n * 3 * e->hidden},
+        {&e->mixed, n * e->hidden},
+        {&e->keys, padded * e->head},
+        {&e->values, n * e->head},
+        {&e->scores, MIN(n, ATTEND_ROWS) * padded},
+        {&e->inner, MIN(n, FEED_ROWS) * e->model->dims.inner},
+    };
+    size_t total = ALIGN_FLOATS, at;
+
+    for (size_t i = 0; i < COUNT(pieces); i++)
+        total += round_up(pieces[i].n_floats, ALIGN_FLOATS);
+    e->memory = NEW_ARRAY(float, total);
+    at = ALIGN_FLOATS - (uintptr_t)e->memory / sizeof(float) % ALIGN_FLOATS;
+    for (size_t i = 0; i < COUNT(pieces); i++) {
+        *pieces[i].where = e->memory + at;
+        at += round_up(pieces[i].n_floats, ALIGN_FLOATS);
+    }
+}
+
+/* x = norm(x + sum) for all tokens. */
+static void add_norm(struct encoder *e, const struct norm *norm)
+{
+    for (size_t t = 0; t < e->n; t++)
+        e->kernels->add_norm(e->x + t * e->hidden, e->sum + t * e->hidden, norm, e->hidden,
+                             e->model->dims.norm_eps);
+}
+
+static void look_up(struct encoder *e, const int32_t *ids)
+{
+    const struct model *m = e->model;
+
+    for (size_t t = 0; t < e->n; t++) {
+        const float *word = m->words + (size_t)ids[t] * e->hidden;
+        const float *position = m->positions + t * e->hidden;
+
+        for (size_t i = 0; i < e->hidden; i++) {
+            e->x[t * e->hidden + i] = word[i] + m->types[i];
+            e->sum[t * e->hidden + i] = position[i];
+        }
+    }
+    add_norm(e, &m->words_norm);
+}
+
+/* mixed[first .. first + rows] of one head: softmax(query keys) values. */
+static void attend_rows(struct encoder *e, size_t head, size_t first, size_t rows)
+{
+    size_t padded = round_up(e->n, KERNEL_PANEL);
+    const struct matmul compare = {
+        .in = e->qkv + first * 3 * e->hidden + head * e->head,
+        .in_stride = 3 * e->hidden,
+        .rows = rows,
+        .inner = e->head,
+        .panels = e->keys,
+        .cols = padded,
+        .out = e->scores,
+        .out_stride = padded,
+    };
+    const struct matmul collect = {
+        .in = e->scores,
+        .in_stride = padded,
+        .rows = rows,
+        .inner = e->n,
+        .panels = e->values,
+        .cols = e->head,
+        .out = e->mixed + first * e->hidden + head * e->head,
+        .out_stride = e->hidden,
+    };
+
+    e->kernels->matmul(&compare);
+    for (size_t r = 0; r < rows; r++)
+        e->kernels->softmax(e->scores + r * padded, e->n, 1 / sqrtf((float)e->head));
+    e->kernels->matmul(&collect);
+}
+
+static void attend(struct encoder *e, size_t head)
+{
+    const float *keys = e->qkv + e->hidden + head * e->head;
+    const float *values = keys + e->hidden;
+
+    e->kernels->pack_rows(keys, 3 * e->hidden, e->n, e->head, e->keys);
+    e->kernels->pack_cols(values, 3 * e->hidden, e->n, e->head, e->values);
+    for (size_t first = 0; first < e->n; first += ATTEND_ROWS)
+        attend_rows(e, head, first, MIN(e->n - first, ATTEND_ROWS));
+}
+
+/* out[rows][n_out] = in[rows][n_in] * l, without gaps between rows. */
+static void apply(const struct encoder *e, const struct linear *l, const float *in, size_t rows,
+                  float *out)
+{
+    const struct matmul m = {
+        .in = in,
+        .in_stride = l->n_in,
+        .rows = rows,
+        .inner = l->n_in,
+        .panels = l->panels,
+        .bias = l->bias,
+        .cols = l->n_out,
+        .out = out,
+        .out_stride = l->n_out,
+    };
+
+    e->kernels->matmul(&m);
+}
+
+static void feed_forward(struct encoder *e, const struct layer *l)
+{
+    for (size_t first = 0; first < e->n; first += FEED_ROWS) {
+        size_t rows = MIN(e->n - first, FEED_ROWS);
+
+        apply(e, &l->up, e->x + first * e->hidden, rows, e->inner);
+        e->kernels->gelu(e->inner, rows * l->up.n_out);
+        apply(e, &l->down, e->inner, rows, e->sum + first * e->hidden);
+    }
+}
+
+static void run_layer(struct encoder *e, const struct layer *l)
+{
+    apply(e, &l->qkv, e->x, e->n, e->qkv);
+    for (size_t head = 0; head < e->model->dims.n_heads; head++)
+        attend(e, head);
+    apply(e, &l->mix, e->mixed, e->n, e->sum);
+    add_norm(e, &l->mix_norm);
+    feed_forward(e, l);
+    add_norm(e, &l->out_norm);
+}
+
+static void pool(const struct encoder *e, float *out)
+{
+    size_t n = e->model->dims.pooling == MODEL_POOL_MEAN ? e->n : 1;
+
+    for (size_t i = 0; i < e->hidden; i++) {
+        float sum = 0;
+
+        for (size_t t = 0; t < n; t++)
+            sum += e->x[t * e->hidden + i];
+        out[i] = sum / (float)n;
+    }
+}
+
+/* A vector of zeros, which no real model gives, stays as it is. */
+static void to_unit_length(float *v, size_t n)
+{
+    double sum = 0;
+    float scale;
+
+    for (size_t i = 0; i < n; i++)
+        sum += (double)v[i] * (double)v[i];
+    scale = sum > 0 ? (float)(1 / sqrt(sum)) : 0;
+    for (size_t i = 0; i < n; i++)
+        v[i] *= scale;
+}
+
+void encoder_run(const struct model *m, const struct kernels *k, const int32_t *ids, size_t n,
+                 float *out)
+{
+    struct encoder e = {
+        .model = m,
+        .kernels = k,
+        .n = n,
+        .hidden = m->dims.hidden,
+        .head = m->dims.hidden / m->dims.n_heads,
+    };
+
+    assert(n > 0 && n <= m->dims.max_tokens);
+    allocate(&e);
+    look_up(&e, ids);
+    for (size_t i = 0; i < m->dims.n_layers; i++)
+        run_layer(&e, &m->layers[i]);
+    pool(&e, out);
+    to_unit_length(out, e.hidden);
+    free(e.memory);
+}
