@@ -86,8 +86,8 @@ NODISCARD bool http_server_new(const struct http_options *options, struct http_s
 NODISCARD bool http_server_start(struct http_server *s, struct error *err);
 
 /* Stops accepting, gives requests grace_ms to finish, then hangs up on the rest and joins all
- * threads. What answers endless streams must end them before. May be called once; free calls it
- * with no grace if nobody did. */
+ * threads. What answers endless streams must end them before. A second call does nothing;
+ * http_server_free() makes the first one, without grace, if nobody did. */
 void http_server_stop(struct http_server *s, int64_t grace_ms);
 void http_server_free(struct http_server *s);
 

@@ -219,7 +219,8 @@ static void wait_drained(struct http_server *s, int64_t deadline_ms)
 
 void http_server_stop(struct http_server *s, int64_t grace_ms)
 {
-    assert(!s->is_stopped);
+    if (s->is_stopped)
+        return;
     s->is_stopped = true;
     atomic_store(&s->is_stopping, true);
     watch_kick(s);
@@ -235,8 +236,7 @@ void http_server_free(struct http_server *s)
 {
     if (!s)
         return;
-    if (!s->is_stopped)
-        http_server_stop(s, 0);
+    http_server_stop(s, 0);
     free(s->waiting);
     cond_deinit(&s->drained);
     mutex_deinit(&s->lock);

@@ -262,14 +262,16 @@ static void finish(struct loop *l, int64_t deadline_ms)
 {
     struct pollfd fds[N_POLLED];
 
-    while (!l->is_reader_gone && clock_monotonic_ms() < deadline_ms) {
+    for (;;) {
         bool is_all_read;
 
         fetch(l);
         write_some(l);
         is_all_read = handle_lines(l);
         tick(l);
-        if (is_all_read && mcp_channel_n_running(l->channel) == 0)
+        if (l->is_reader_gone || (is_all_read && mcp_channel_n_running(l->channel) == 0))
+            return;
+        if (clock_monotonic_ms() >= deadline_ms)
             return;
         wait_for_events(l, false, MIN(deadline_ms, l->next_tick_ms), fds);
     }

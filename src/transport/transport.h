@@ -29,8 +29,8 @@
  * to the root path are told where to go. The space of /mcp is SPACE_DEFAULT. Calls mcp_tick() from
  * a thread of its own.
  *
- * Order: new, http_server_start(), ..., transport_http_stop(), http_server_free(),
- * transport_http_free(), pool_free(), mcp_server_free().
+ * Order: new, http_server_start(), ..., transport_http_stop(), then free both, then pool_free() (jobs
+ * of clients that hung up may still run), then mcp_server_free().
  */
 struct transport_http;
 

@@ -410,6 +410,15 @@ TEST(server_that_never_started_can_be_freed)
     http_server_free(NULL);
 }
 
+TEST(server_may_be_stopped_twice)
+{
+    struct http_server *s = start();
+
+    http_server_stop(s, 0);
+    http_server_stop(s, 0);
+    http_server_free(s);
+}
+
 /* -- odd requests ---------------------------------------------------------------------------- */
 
 TEST(nonsense_does_not_hurt)
