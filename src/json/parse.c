@@ -29,7 +29,8 @@ static size_t depth_of(struct str text)
         } else if (c == '"') {
             in_string = true;
         } else if (c == '[' || c == '{') {
-            deepest = MAX(deepest, ++depth);
+            depth++;
+            deepest = MAX(deepest, depth);
         } else if ((c == ']' || c == '}') && depth) {
             depth--;
         }
