@@ -181,13 +181,15 @@ static struct str allowed_methods(struct http_request *r, const char *path)
     return list;
 }
 
+/* The route of this path and method; any method if it is empty. */
 static const struct http_route *find_route(const struct http_request *r, const char *path,
                                            struct str method)
 {
     for (size_t i = 0; i < r->server->n_routes; i++) {
         const struct http_route *route = &r->server->routes[i];
 
-        if (str_eq_c(str_c(route->path), path) && str_eq_c(method, route->method))
+        if (str_eq_c(str_c(route->path), path) &&
+            (method.len == 0 || str_eq_c(method, route->method)))
             return route;
     }
     return NULL;
@@ -197,7 +199,7 @@ static const struct http_route *find_route(const struct http_request *r, const c
 static bool answer_preflight(struct http_request *r, const char *path)
 {
     struct str method = http_header(r, STR("Access-Control-Request-Method"));
-    const struct http_route *route = find_route(r, path, method);
+    const struct http_route *route = method.len > 0 ? find_route(r, path, method) : NULL;
     struct str methods = allowed_methods(r, path);
 
     http_reply_header(r, "Allow", methods);
@@ -222,6 +224,7 @@ static bool check_route(struct http_request *r)
         return true;
     if (str_eq_c(r->method, "OPTIONS"))
         return answer_preflight(r, path);
+    r->route = find_route(r, path, (struct str){0}); /* its neighbours' form of refusal */
     http_reply_header(r, "Allow", allowed_methods(r, path));
     return refuse(r, 405, "the method %s is not for this path", shown(r, r->method).ptr);
 }

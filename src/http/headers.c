@@ -75,13 +75,13 @@ bool http_parse_authority(struct str text, struct http_authority *out)
 
     if (text.len > HTTP_HOST_MAX_BYTES + sizeof("[]:65535"))
         return false;
-    if (text.len > 0 && text.ptr[0] == '[') {
+    if (str_starts(text, STR("["))) {
         if (!str_find_char(text, ']', &end))
             return false;
         a.is_ipv6 = true;
         a.host = str_sub(text, 1, end);
         port = str_sub(text, end + 1, text.len);
-        if (port.len > 0 && port.ptr[0] != ':')
+        if (port.len > 0 && !str_starts(port, STR(":")))
             return false;
         port = str_sub(port, 1, port.len);
         end = end + 1;
@@ -347,7 +347,7 @@ bool http_parse_target(struct arena *a, struct str text, struct http_target *out
 
     if (!all_of(text, is_target_char))
         return error_set(err, ERROR_INVALID, "the request target is not a URL path");
-    if (text.ptr[0] != '/') {
+    if (!str_starts(text, STR("/"))) {
         if (!str_find(text, STR("://"), &at) || !is_web_scheme(str_sub(text, 0, at)))
             return error_set(err, ERROR_INVALID, "the request target is not a URL path");
         path = str_sub(text, at + 3, text.len);

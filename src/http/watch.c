@@ -208,7 +208,7 @@ void watch_remove_connection(struct http_server *s, struct http_connection *c)
 
 void connection_set_deadline(struct http_connection *c, int seconds)
 {
-    atomic_store(&c->deadline_ms, seconds ? clock_monotonic_ms() + seconds * 1000 : 0);
+    atomic_store(&c->deadline_ms, seconds ? clock_monotonic_ms() + (int64_t)seconds * 1000 : 0);
 }
 
 static void end_overdue(struct http_server *s, int64_t now_ms)

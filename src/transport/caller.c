@@ -55,7 +55,7 @@ bool space_of_path(struct str path, struct str *out)
         *out = STR(SPACE_DEFAULT);
         return true;
     }
-    if (rest.ptr[0] != '/')
+    if (!str_starts(rest, STR("/")))
         return false;
     rest = str_sub(rest, 1, rest.len);
     if (str_ends(rest, STR("/")))

@@ -243,6 +243,7 @@ TEST(preflight_grants_nothing_without_a_route_for_pages)
         "OPTIONS /api HTTP/1.1\r\n" H "\r\n",
         "OPTIONS /api HTTP/1.1\r\n" H "Origin: https://app.example\r\n"
         "Access-Control-Request-Method: PUT\r\n\r\n",
+        "OPTIONS /api HTTP/1.1\r\n" H "Origin: https://app.example\r\n\r\n",
         "OPTIONS /tree/x HTTP/1.1\r\n" H "Origin: https://app.example\r\n"
         "Access-Control-Request-Method: GET\r\n\r\n",
     };

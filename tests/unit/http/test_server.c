@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -303,6 +304,39 @@ TEST(request_that_arrives_too_slowly_is_ended)
     client_close(&body);
     CHECK(says_hello(s));
     http_server_free(s);
+}
+
+/* Asks for more than the kernel's buffers hold and reads nothing. */
+static bool is_cut_off_without_reading(struct http_server *s)
+{
+    struct pollfd p = {0};
+    struct client c;
+    int small = 4096;
+    bool is_ok = client_open(&c, http_server_port(s));
+
+    setsockopt(c.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small));
+    for (int i = 0; i < 20; i++)
+        is_ok = is_ok && client_send(&c, "GET /large HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    p.fd = c.fd;
+    is_ok = is_ok && poll(&p, 1, CLIENT_TIMEOUT_MS) == 1 && (p.revents & (POLLHUP | POLLERR));
+    client_close(&c);
+    return is_ok;
+}
+
+TEST(client_that_does_not_read_is_cut_off)
+{
+    static const struct http_options rows[] = {
+        {.stall_s = 1, .send_s = 60, .idle_s = 60},
+        {.stall_s = 60, .send_s = 1, .idle_s = 60},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct http_server *s = start_with(rows[i]);
+
+        CHECK(is_cut_off_without_reading(s));
+        CHECK(says_hello(s));
+        http_server_free(s);
+    }
 }
 
 TEST(idle_connection_is_closed)
