@@ -1,0 +1,159 @@
+/*
+ * test_index.c - the scan against the plain oracle, through puts, removals, parts, filters and ties.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "index/index.h"
+
+#include <math.h>
+
+#include "base/alloc.h"
+#include "tests/support/test.h"
+
+#define DIM 37 /* no multiple of a register's width */
+
+static uint64_t state;
+
+static double random_unit(void) /* xorshift64*, Vigna 2016: the same numbers in every run */
+{
+    state ^= state >> 12;
+    state ^= state << 25;
+    state ^= state >> 27;
+    return (double)(state * 2685821657736338717u >> 11) / 9007199254740992.0;
+}
+
+static void random_vector(float *v)
+{
+    double norm = 0;
+
+    for (size_t i = 0; i < DIM; i++) {
+        v[i] = (float)(random_unit() - 0.5);
+        norm += (double)v[i] * (double)v[i];
+    }
+    for (size_t i = 0; i < DIM; i++)
+        v[i] = (float)((double)v[i] / sqrt(norm));
+}
+
+static void check_same_as_oracle(const struct index *ix, const struct bitmap *allowed,
+                                 size_t limit)
+{
+    struct index_hit got[64], want[64];
+    float query[DIM];
+    size_t n_got, n_want;
+
+    random_vector(query);
+    n_got = index_search(ix, query, allowed, limit, got);
+    n_want = index_search_plain(ix, query, allowed, limit, want);
+    REQUIRE(CHECK_INT(n_got, n_want));
+    for (size_t i = 0; i < n_got; i++) {
+        CHECK_INT(got[i].id, want[i].id);
+        CHECK_NEAR(got[i].cosine, want[i].cosine, 1e-5);
+    }
+}
+
+/* Puts, replaces and removes at random, as a store would. */
+static void change_at_random(struct index *ix)
+{
+    float parts[3 * DIM];
+    int64_t id = 1 + (int64_t)(random_unit() * 300);
+    size_t n = 1 + (size_t)(random_unit() * 3);
+
+    if (random_unit() < 0.3) {
+        index_remove(ix, id);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        random_vector(parts + i * DIM);
+    index_put(ix, id, parts, n);
+}
+
+TEST(search_equals_the_plain_scan_whatever_happened_before)
+{
+    struct index *ix = index_new(DIM);
+
+    state = 1;
+    for (int round = 0; round < 2000; round++) {
+        change_at_random(ix);
+        if (round % 10 == 0)
+            check_same_as_oracle(ix, NULL, 1 + (size_t)(random_unit() * 20));
+    }
+    index_free(ix);
+}
+
+TEST(a_filter_never_starves_the_result)
+{
+    struct index *ix = index_new(DIM);
+    struct bitmap allowed = {0};
+
+    state = 2;
+    for (int i = 0; i < 500; i++)
+        change_at_random(ix);
+    for (int64_t id = 7; id < 300; id += 31)
+        bitmap_add(&allowed, id);
+    for (int i = 0; i < 50; i++)
+        check_same_as_oracle(ix, &allowed, 10);
+    bitmap_deinit(&allowed);
+    check_same_as_oracle(ix, &allowed, 10); /* the empty set lets nothing through */
+    index_free(ix);
+}
+
+TEST(ties_come_in_the_order_of_their_ids)
+{
+    struct index *ix = index_new(DIM);
+    struct index_hit hits[3];
+    float v[DIM] = {1};
+
+    for (int64_t id = 9; id > 0; id--)
+        index_put(ix, id, v, 1);
+    CHECK_INT(index_search(ix, v, NULL, COUNT(hits), hits), 3);
+    for (size_t i = 0; i < COUNT(hits); i++)
+        CHECK_INT(hits[i].id, i + 1);
+    index_free(ix);
+}
+
+TEST(a_memory_is_found_once_by_its_best_part)
+{
+    struct index *ix = index_new(DIM);
+    struct index_hit hits[4];
+    float parts[2 * DIM] = {0}, query[DIM] = {0};
+
+    parts[0] = 1;       /* the first part points along axis 0, */
+    parts[DIM + 1] = 1; /* the second along axis 1 */
+    query[1] = 1;
+    index_put(ix, 5, parts, 2);
+    CHECK_INT(index_search(ix, query, NULL, COUNT(hits), hits), 1);
+    CHECK_INT(hits[0].id, 5);
+    CHECK_NEAR(hits[0].cosine, 1, 1e-6);
+    index_free(ix);
+}
+
+TEST(removing_what_is_not_there_changes_nothing)
+{
+    struct index *ix = index_new(DIM);
+    float v[DIM] = {1};
+
+    index_put(ix, 1, v, 1);
+    index_remove(ix, 2);
+    index_remove(ix, 100000);
+    CHECK_INT(index_count(ix), 1);
+    index_remove(ix, 1);
+    index_remove(ix, 1);
+    CHECK_INT(index_count(ix), 0);
+    CHECK_INT(index_search(ix, v, NULL, 1, &(struct index_hit){0}), 0);
+    index_free(ix);
+}
+
+TEST(a_bitmap_holds_what_was_added_and_nothing_else)
+{
+    struct bitmap b = {0};
+
+    CHECK(!bitmap_has(&b, 1));
+    bitmap_add(&b, 1);
+    bitmap_add(&b, 64);
+    bitmap_add(&b, 1000000);
+    CHECK(bitmap_has(&b, 1) && bitmap_has(&b, 64) && bitmap_has(&b, 1000000));
+    CHECK(!bitmap_has(&b, 2) && !bitmap_has(&b, 999999) && !bitmap_has(&b, 2000000));
+    CHECK_INT(bitmap_count(&b), 3);
+    bitmap_deinit(&b);
+}
+
+TEST_MAIN()
