@@ -52,23 +52,22 @@ static void say(struct doctor *d, enum verdict verdict, const char *what, struct
 static void check_config(struct doctor *d)
 {
     const struct cli_host *host = d->c->host;
-    const struct config_item *items;
-    size_t n;
 
     if (!host->config) {
         say(d, VERDICT_FAILED, "configuration", str_c(host->config_error.text));
         return;
     }
-    config_describe(d->c->arena, host->config, host->source, &items, &n);
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(items[i].source, "default") != 0)
+    for (size_t i = 0; i < host->config->n_items; i++) {
+        const struct config_item *item = &host->config->items[i];
+
+        if (strcmp(item->source, "default") != 0)
             say(d, VERDICT_OK, "setting",
-                arena_printf(d->c->arena, "%s=" STR_FMT " (%s)", items[i].name,
-                             STR_ARG(items[i].value), items[i].source));
+                arena_printf(d->c->arena, "%s=" STR_FMT " (%s)", item->name,
+                             STR_ARG(item->value), item->source));
     }
     say(d, VERDICT_OK, "configuration",
         arena_printf(
-            d->c->arena, "%zu settings; .env: " STR_FMT, n,
+            d->c->arena, "%zu settings; .env: " STR_FMT, host->config->n_items,
             STR_ARG(host->config->env_file.len ? host->config->env_file : STR("none"))));
 }
 

@@ -2,8 +2,10 @@
  * config.h - the environment and an .env file as one checked, read-only struct.
  *
  * Variables keep the reference's names (docs/configuration.md). The process environment wins over
- * .env. A bad value stops the start with one line: which, why, what would do. Unknown MCP_ names are
- * warned about with the nearest known one. NAME_FILE reads the value of a secret from a file.
+ * the first .env that exists: in the working folder, then ~/.mcp-memory/.env. An empty value counts
+ * as not set. A bad value stops the start with one line: which, why, what would do. Names that
+ * begin with MCP_ or MEMORYD_ and are not known are warned about with the nearest known one.
+ * NAME_FILE reads the value of a secret from a file.
  *
  * Owner    everything lives in the arena given to config_load().
  * Threads  read-only after loading.
@@ -21,25 +23,42 @@
 #include "base/log.h"
 #include "base/str.h"
 
-struct config_pragma {
+#define CONFIG_ENV_FILE_MAX_BYTES    ((size_t)1024 * 1024)
+#define CONFIG_SECRET_FILE_MAX_BYTES ((size_t)64 * 1024)
+#define CONFIG_ORIGINS_MAX           32
+#define CONFIG_MODEL_NAME            "all-MiniLM-L6-v2.mdm"
+
+struct config_pragma { /* from the allow-list; neither part can carry SQL */
     struct str name;
     struct str value;
 };
 
+/* One setting: what it is, for help and docs, and what it came out as. */
+struct config_item {
+    const char *name;
+    const char *older;    /* read when name is not set; NULL: there is none */
+    const char *fallback; /* the default as one would write it; "" if there is none */
+    struct str accepts;   /* "a whole number from 1 to 600" */
+    const char *meaning;
+    bool is_secret;
+    struct str value;   /* paths resolved, secrets masked */
+    const char *source; /* "env", ".env", "file" (NAME_FILE) or "default" */
+};
+
 struct config {
     /* transport */
-    bool is_http;     /* MCP_STREAMABLE_HTTP_MODE: plain `memoryd` serves HTTP */
-    struct str host;  /* MCP_SSE_HOST, 127.0.0.1; loopback only for now */
-    uint16_t port;    /* MCP_SSE_PORT, 8765 */
-    int keep_alive_s; /* MCP_TRANSPORT_TIMEOUT_KEEP_ALIVE */
-    int shutdown_s;   /* MCP_TRANSPORT_TIMEOUT_GRACEFUL_SHUTDOWN */
-    const struct str
-        *cors_origins; /* MCP_CORS_ORIGINS; none: no browser origins but loopback */
+    bool is_http;                   /* MCP_STREAMABLE_HTTP_MODE: plain `memoryd` serves HTTP */
+    struct str host;                /* MCP_SSE_HOST; a loopback address, or localhost */
+    uint16_t port;                  /* MCP_SSE_PORT; 0 takes any free one */
+    int keep_alive_s;               /* MCP_TRANSPORT_TIMEOUT_KEEP_ALIVE */
+    int shutdown_s;                 /* MCP_TRANSPORT_TIMEOUT_GRACEFUL_SHUTDOWN */
+    const struct str *cors_origins; /* MCP_CORS_ORIGINS, besides loopback ones */
     size_t n_cors_origins;
+    struct str api_key; /* MCP_API_KEY; empty: none. Nothing asks for it yet */
 
     /* storage */
-    struct str base_dir;    /* MCP_MEMORY_BASE_DIR */
-    struct str sqlite_path; /* MCP_MEMORY_SQLITE_PATH, base_dir/memoryd.db */
+    struct str base_dir;    /* MCP_MEMORY_BASE_DIR; absolute */
+    struct str sqlite_path; /* MCP_MEMORY_SQLITE_PATH; absolute */
     const struct config_pragma *pragmas;
     size_t n_pragmas;
     bool is_hostname_tagged;     /* MCP_MEMORY_INCLUDE_HOSTNAME */
@@ -49,44 +68,42 @@ struct config {
     bool is_split_at_boundaries; /* MCP_CONTENT_PRESERVE_BOUNDARIES */
 
     /* model */
-    struct str model_path; /* MEMORYD_MODEL; else the installed file */
+    struct str model_path; /* MEMORYD_MODEL; else the installed file; empty if there is none */
 
     /* search */
     bool is_hybrid;            /* MCP_HYBRID_SEARCH_ENABLED */
     bool is_rrf;               /* MCP_HYBRID_FUSION_METHOD */
-    double weight_words;       /* MCP_HYBRID_KEYWORD_WEIGHT */
+    double weight_words;       /* MCP_HYBRID_KEYWORD_WEIGHT; the two weights sum to 1 */
     double weight_cosine;      /* MCP_HYBRID_SEMANTIC_WEIGHT */
     int rrf_k;                 /* MCP_HYBRID_RRF_K */
     double quality_boost;      /* MCP_QUALITY_BOOST_ENABLED ? MCP_QUALITY_BOOST_WEIGHT : 0 */
-    struct str custom_types;   /* MCP_CUSTOM_MEMORY_TYPES */
-    size_t max_response_chars; /* MCP_MAX_RESPONSE_CHARS */
+    struct str custom_types;   /* MCP_CUSTOM_MEMORY_TYPES: checked JSON, or empty */
+    size_t max_response_chars; /* MCP_MAX_RESPONSE_CHARS, 0 unlimited */
 
     /* logs */
     enum log_level log_level; /* LOG_LEVEL, MCP_LOG_LEVEL */
     bool is_log_json;         /* MEMORYD_LOG_JSON */
 
     struct str env_file; /* the .env that was read, or empty */
+    const struct config_item *items;
+    size_t n_items;
 };
 
 struct config_source {          /* where settings come from; tests pass their own */
     const char *const *environ; /* "NAME=value", NULL at the end */
     struct str cwd;
-    struct str home;
+    struct str home; /* empty: there is none */
 };
 
-/* Warnings (unknown names, names without effect) go to warn, one line each; warn may be NULL. */
+/* Warnings (unknown names, names without effect, unreadable lines of .env) go to warn, one line
+ * each, without values; warn may be NULL. */
 NODISCARD bool config_load(struct arena *a, const struct config_source *source,
                            void (*warn)(void *ctx, struct str line), void *ctx,
                            struct config *out, struct error *err);
 
-/* Every setting with its value, secrets masked, and its source: "env", ".env", "default". */
-struct config_item {
-    const char *name;
-    struct str value;
-    const char *source;
-};
-void config_describe(struct arena *a, const struct config *c,
-                     const struct config_source *source, const struct config_item **out,
-                     size_t *out_n);
+/* Where a model file is looked for when MEMORYD_MODEL names none, in this order. */
+#define CONFIG_MODEL_PLACES 3
+void config_model_places(struct arena *a, struct str base_dir,
+                         struct str out[CONFIG_MODEL_PLACES]);
 
 #endif
