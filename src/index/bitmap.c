@@ -30,6 +30,14 @@ void bitmap_add(struct bitmap *b, int64_t id)
     b->words[word] |= (uint64_t)1 << ((size_t)id % WORD_BITS);
 }
 
+void bitmap_remove(struct bitmap *b, int64_t id)
+{
+    size_t word = (size_t)id / WORD_BITS;
+
+    if (word < b->n_words)
+        b->words[word] &= ~((uint64_t)1 << ((size_t)id % WORD_BITS));
+}
+
 bool bitmap_has(const struct bitmap *b, int64_t id)
 {
     size_t word = (size_t)id / WORD_BITS;

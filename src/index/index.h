@@ -27,6 +27,7 @@ struct bitmap {
 
 void bitmap_deinit(struct bitmap *b); /* a zeroed bitmap is the empty set */
 void bitmap_add(struct bitmap *b, int64_t id);
+void bitmap_remove(struct bitmap *b, int64_t id);
 bool bitmap_has(const struct bitmap *b, int64_t id);
 size_t bitmap_count(const struct bitmap *b);
 

@@ -101,9 +101,10 @@ NODISCARD bool store_revert(struct store *s, const struct store_actor *who, stru
 NODISCARD bool store_purge(struct store *s, const struct store_actor *who, int64_t before_ms,
                            bool is_dry_run, size_t *out_n, struct error *err);
 
-/* Counts one access of each row at now_ms. Not a change: no log row, updated_ms stays. */
-NODISCARD bool store_touch(struct store *s, struct str space, const int64_t *rows,
-                           size_t n_rows, int64_t now_ms, struct error *err);
+/* Counts one access of each row (rows that a read of this store gave) at now_ms. Not a change: no
+ * log row, updated_ms stays. Written along with the next change, or after a while. */
+NODISCARD bool store_touch(struct store *s, const int64_t *rows, size_t n_rows, int64_t now_ms,
+                           struct error *err);
 
 /* Gives a memory its vectors for a model (reindex, or stored while no model was there). */
 NODISCARD bool store_set_vectors(struct store *s, struct str space, int64_t row,

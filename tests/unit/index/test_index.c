@@ -153,6 +153,10 @@ TEST(a_bitmap_holds_what_was_added_and_nothing_else)
     CHECK(bitmap_has(&b, 1) && bitmap_has(&b, 64) && bitmap_has(&b, 1000000));
     CHECK(!bitmap_has(&b, 2) && !bitmap_has(&b, 999999) && !bitmap_has(&b, 2000000));
     CHECK_INT(bitmap_count(&b), 3);
+    bitmap_remove(&b, 64);
+    bitmap_remove(&b, 99999999);
+    CHECK(!bitmap_has(&b, 64));
+    CHECK_INT(bitmap_count(&b), 2);
     bitmap_deinit(&b);
 }
 

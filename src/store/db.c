@@ -1,0 +1,134 @@
+/*
+ * db.c - SQLite connections, statements, and its result codes as our errors.
+ *
+ * Every connection has the same settings: ours, then the user's pragmas, which config/ checked
+ * against an allow-list. synchronous is FULL, so that a commit that returned is on disk.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store_int.h"
+
+#include <stdio.h>
+
+bool db_error(sqlite3 *db, struct error *err, const char *what)
+{
+    int code = sqlite3_errcode(db) & 0xff;
+
+    switch (code) {
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "%s: another process holds the database; try again", what);
+    case SQLITE_FULL:
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "%s: the disk is full; nothing was changed, make room and try again",
+                         what);
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+    case SQLITE_CANTOPEN:
+        return error_set(
+            err, ERROR_UNAVAILABLE,
+            "%s: the database cannot be opened for writing; check the rights of the "
+            "file and its folder",
+            what);
+    case SQLITE_IOERR:
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "%s: the disk failed or is full (code %d); nothing was changed", what,
+                         sqlite3_extended_errcode(db));
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return error_set(
+            err, ERROR_INTERNAL,
+            "%s: the database is damaged; stop memoryd, keep a copy, and see 'Damaged "
+            "database' in docs/storage.md",
+            what);
+    default:
+        return error_set(err, ERROR_INTERNAL, "%s: database error %d (%s)", what,
+                         sqlite3_extended_errcode(db), sqlite3_errmsg(db));
+    }
+}
+
+bool db_exec(sqlite3 *db, const char *sql, struct error *err)
+{
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        return db_error(db, err, "database");
+    return true;
+}
+
+bool db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out, struct error *err)
+{
+    if (sqlite3_prepare_v2(db, sql, -1, out, NULL) != SQLITE_OK)
+        return db_error(db, err, "prepare");
+    return true;
+}
+
+void db_bind_str(sqlite3_stmt *q, int at, struct str s)
+{
+    sqlite3_bind_text64(q, at, s.len ? s.ptr : "", s.len, SQLITE_STATIC, SQLITE_UTF8);
+}
+
+struct str db_column_str(struct arena *a, sqlite3_stmt *q, int at)
+{
+    const char *text = (const char *)sqlite3_column_text(q, at);
+
+    return arena_dup(a, str_n(text, text ? (size_t)sqlite3_column_bytes(q, at) : 0));
+}
+
+bool db_step(sqlite3 *db, sqlite3_stmt *q, bool *out_row, const char *what, struct error *err)
+{
+    int rc = sqlite3_step(q);
+
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        return db_error(db, err, what);
+    *out_row = rc == SQLITE_ROW;
+    return true;
+}
+
+bool db_run(sqlite3 *db, sqlite3_stmt *q, const char *what, struct error *err)
+{
+    bool has_row = true;
+
+    while (has_row) {
+        if (!db_step(db, q, &has_row, what, err))
+            return false;
+    }
+    return true;
+}
+
+static bool apply_pragmas(const struct store *s, sqlite3 *db, struct error *err)
+{
+    if (!db_exec(db,
+                 "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                 "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;",
+                 err))
+        return false;
+    for (size_t i = 0; i < s->n_pragmas; i++) {
+        char sql[128];
+
+        snprintf(sql, sizeof(sql), "PRAGMA " STR_FMT " = " STR_FMT, STR_ARG(s->pragmas[i].name),
+                 STR_ARG(s->pragmas[i].value));
+        if (!db_exec(db, sql, err))
+            return error_wrap(err, "MCP_MEMORY_SQLITE_PRAGMAS: " STR_FMT,
+                              STR_ARG(s->pragmas[i].name));
+    }
+    return true;
+}
+
+bool db_open(const struct store *s, sqlite3 **out, struct error *err)
+{
+    sqlite3 *db = NULL;
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+
+    if (sqlite3_open_v2(s->path, &db, flags, NULL) != SQLITE_OK) {
+        db_error(db, err, s->path);
+        sqlite3_close(db);
+        return false;
+    }
+    sqlite3_busy_timeout(db, STORE_BUSY_TIMEOUT_MS);
+    sqlite3_extended_result_codes(db, 1);
+    if (!apply_pragmas(s, db, err)) {
+        sqlite3_close(db);
+        return false;
+    }
+    *out = db;
+    return true;
+}

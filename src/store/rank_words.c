@@ -1,0 +1,79 @@
+/*
+ * rank_words.c - BM25 over content and tags, filtered in the same statement.
+ *
+ * FTS5's bm25() is negative, smaller is better; out come positive scores, larger is better. A tag counts
+ * as much as TAG_WEIGHT words of content: it was chosen by somebody to say what the memory is about.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store_int.h"
+
+#include "base/vec.h"
+
+#define TAG_WEIGHT 2.0
+
+/* "a" OR "b": each word as an FTS5 string, so that no character in it is an operator. */
+static struct str match_expression(struct arena *a, const struct str *words, size_t n_words)
+{
+    AUTO_BUF b = {0};
+
+    for (size_t i = 0; i < n_words; i++) {
+        struct str rest = words[i], piece;
+        bool is_first = true;
+
+        buf_add_c(&b, i ? " OR \"" : "\"");
+        while (str_next(&rest, '"', &piece)) {
+            buf_add_c(&b, is_first ? "" : "\"\"");
+            buf_add(&b, piece);
+            is_first = false;
+        }
+        buf_add_char(&b, '"');
+    }
+    return arena_dup(a, buf_str(&b));
+}
+
+static bool read_ranking(struct arena *a, sqlite3 *db, sqlite3_stmt *q, size_t limit,
+                         struct ranked **out, size_t *out_n, struct error *err)
+{
+    struct ranked *list = ARENA_NEW(a, struct ranked, limit);
+    bool has_row = true;
+    size_t n = 0;
+
+    while (n < limit && has_row) {
+        if (!db_step(db, q, &has_row, "search by words", err))
+            return false;
+        if (has_row)
+            list[n++] =
+                (struct ranked){sqlite3_column_int64(q, 0), -sqlite3_column_double(q, 1)};
+    }
+    *out = list;
+    *out_n = n;
+    return true;
+}
+
+bool store_rank_words(struct store *s, struct arena *a, struct str space,
+                      const struct memory_filter *filter, const struct str *words,
+                      size_t n_words, size_t limit, struct ranked **out, size_t *out_n,
+                      struct error *err)
+{
+    AUTO_READER r = {0};
+    AUTO_STMT *q = NULL;
+    AUTO_BUF sql = {0};
+
+    if (n_words == 0 || limit == 0 || filter->trash == TRASH_ONLY) { /* not in the index */
+        *out = NULL;
+        *out_n = 0;
+        return true;
+    }
+    buf_add_c(&sql, "SELECT m.row, bm25(memory_fts, 1.0, ?22) AS score"
+                    " FROM memory_fts JOIN memory m ON m.row = memory_fts.rowid"
+                    " WHERE memory_fts MATCH ?20 AND m.space = ?1");
+    filter_sql(filter, &sql);
+    buf_add_c(&sql, " ORDER BY score, m.row LIMIT ?21");
+    if (!reader_take(s, &r, err) || !db_prepare(r.db, buf_cstr(&sql), &q, err))
+        return false;
+    filter_bind(a, q, space, filter);
+    db_bind_str(q, FILTER_PARAM_FREE, match_expression(a, words, n_words));
+    sqlite3_bind_int64(q, FILTER_PARAM_FREE + 1, (int64_t)limit);
+    sqlite3_bind_double(q, FILTER_PARAM_FREE + 2, TAG_WEIGHT);
+    return read_ranking(a, r.db, q, limit, out, out_n, err);
+}

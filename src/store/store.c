@@ -1,0 +1,149 @@
+/*
+ * store.c - opening and closing, and lending connections.
+ *
+ * One connection writes, behind a lock; readers are opened on demand and lent one to a caller. In WAL
+ * readers never wait for the writer. Between processes SQLite's own lock decides, with a timeout
+ * long enough that callers do not see it.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store_int.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+
+static void copy_options(struct store *s, const struct store_options *o)
+{
+    s->path = mem_dup(str_c(o->path));
+    s->pragmas = NEW_ARRAY(struct store_pragma, o->n_pragmas);
+    for (size_t i = 0; i < o->n_pragmas; i++) {
+        struct str name = o->pragmas[i].name, value = o->pragmas[i].value;
+
+        s->pragmas[i].name = str_n(mem_dup(name), name.len);
+        s->pragmas[i].value = str_n(mem_dup(value), value.len);
+    }
+    s->n_pragmas = o->n_pragmas;
+}
+
+bool store_open(const struct store_options *options, struct store **out, struct error *err)
+{
+    struct store *s = NEW(struct store);
+
+    copy_options(s, options);
+    mutex_init(&s->write_lock);
+    mutex_init(&s->read_lock);
+    mutex_init(&s->touch_lock);
+    cond_init(&s->reader_back);
+    s->vectors = vectors_new();
+    if (!migrate_probe(s->path, err) || !db_open(s, &s->writer, err) ||
+        !migrate(s->writer, s->path, err)) {
+        store_close(s);
+        return false;
+    }
+    *out = s;
+    return true;
+}
+
+/* Accesses that still wait are written by a last, empty change. */
+static void flush_touches(struct store *s)
+{
+    AUTO_WRITER w = {0};
+
+    if (s->n_touches && write_begin(s, &w, NULL) && !write_commit(&w, NULL))
+        log_event(LOG_WARN, "store.touch", "text=\"access counts could not be written\"");
+}
+
+void store_close(struct store *s)
+{
+    if (!s)
+        return;
+    flush_touches(s);
+    vectors_free(s->vectors);
+    for (size_t i = 0; i < s->n_idle; i++)
+        sqlite3_close(s->idle[i]);
+    sqlite3_close(s->writer); /* last: it checkpoints the WAL */
+    cond_deinit(&s->reader_back);
+    mutex_deinit(&s->touch_lock);
+    mutex_deinit(&s->read_lock);
+    mutex_deinit(&s->write_lock);
+    for (size_t i = 0; i < s->n_pragmas; i++) {
+        free((void *)(uintptr_t)s->pragmas[i].name.ptr);
+        free((void *)(uintptr_t)s->pragmas[i].value.ptr);
+    }
+    free(s->pragmas);
+    free(s->path);
+    free(s);
+}
+
+/* An idle reader, or NULL with the right to open one. */
+static sqlite3 *wait_for_reader(struct store *s)
+{
+    MUTEX_SCOPE(&s->read_lock);
+
+    while (s->n_idle == 0 && s->n_readers == STORE_READERS_MAX)
+        cond_wait(&s->reader_back, &s->read_lock);
+    if (s->n_idle)
+        return s->idle[--s->n_idle];
+    s->n_readers++;
+    return NULL;
+}
+
+static void return_right(struct store *s)
+{
+    MUTEX_SCOPE(&s->read_lock);
+
+    s->n_readers--;
+    cond_signal(&s->reader_back);
+}
+
+bool reader_take(struct store *s, struct reader *out, struct error *err)
+{
+    sqlite3 *db = wait_for_reader(s);
+
+    if (!db && !db_open(s, &db, err)) {
+        return_right(s);
+        return false;
+    }
+    *out = (struct reader){s, db};
+    return true;
+}
+
+void reader_give_back(struct reader *r)
+{
+    if (!r->store)
+        return;
+    mutex_lock(&r->store->read_lock);
+    r->store->idle[r->store->n_idle++] = r->db;
+    cond_signal(&r->store->reader_back);
+    mutex_unlock(&r->store->read_lock);
+    *r = (struct reader){0};
+}
+
+bool write_begin(struct store *s, struct writer *out, struct error *err)
+{
+    mutex_lock(&s->write_lock);
+    if (!db_exec(s->writer, "BEGIN IMMEDIATE", err)) {
+        mutex_unlock(&s->write_lock);
+        return false;
+    }
+    *out = (struct writer){s, s->writer, true};
+    return true;
+}
+
+bool write_commit(struct writer *w, struct error *err)
+{
+    touch_flush(w->store, w->db);
+    if (!db_exec(w->db, "COMMIT", err))
+        return false;
+    w->is_open = false;
+    return true;
+}
+
+void write_end(struct writer *w)
+{
+    if (!w->store)
+        return;
+    if (w->is_open)
+        sqlite3_exec(w->db, "ROLLBACK", NULL, NULL, NULL);
+    mutex_unlock(&w->store->write_lock);
+    *w = (struct writer){0};
+}

@@ -1,0 +1,93 @@
+/*
+ * touch.c - counting accesses without a disk write per search.
+ *
+ * A search must not wait for the disk. Accesses are collected here and written along with the next
+ * change, or after a while by themselves, or when the store closes. A crash loses at most those of the
+ * last STORE_TOUCH_DELAY_MS of searching: counts, never memories.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store_int.h"
+
+static struct touch *find_touch(struct store *s, int64_t row)
+{
+    for (size_t i = 0; i < s->n_touches; i++) {
+        if (s->touches[i].row == row)
+            return &s->touches[i];
+    }
+    return NULL;
+}
+
+/* False: no room. */
+static bool add_touch(struct store *s, int64_t row, int64_t now_ms)
+{
+    struct touch *t = find_touch(s, row);
+
+    if (!t && s->n_touches == STORE_TOUCHES_MAX)
+        return false;
+    if (!t) {
+        if (s->n_touches == 0)
+            s->touched_since_ms = now_ms;
+        t = &s->touches[s->n_touches++];
+        *t = (struct touch){.row = row};
+    }
+    t->n++;
+    t->at_ms = MAX(t->at_ms, now_ms);
+    return true;
+}
+
+/* Adds from rows[*at] on, as far as there is room. True: they should be written now. */
+static bool collect(struct store *s, const int64_t *rows, size_t n_rows, size_t *at,
+                    int64_t now_ms)
+{
+    MUTEX_SCOPE(&s->touch_lock);
+
+    while (*at < n_rows && add_touch(s, rows[*at], now_ms))
+        (*at)++;
+    return *at < n_rows ||
+           (s->n_touches && now_ms - s->touched_since_ms > STORE_TOUCH_DELAY_MS);
+}
+
+bool store_touch(struct store *s, const int64_t *rows, size_t n_rows, int64_t now_ms,
+                 struct error *err)
+{
+    size_t at = 0;
+
+    while (collect(s, rows, n_rows, &at, now_ms)) {
+        AUTO_WRITER w = {0};
+
+        if (!write_begin(s, &w, err) || !write_commit(&w, err))
+            return false;
+    }
+    return true;
+}
+
+static size_t take_all(struct store *s, struct touch *out)
+{
+    MUTEX_SCOPE(&s->touch_lock);
+    size_t n = s->n_touches;
+
+    memcpy(out, s->touches, n * sizeof(*out));
+    s->n_touches = 0;
+    return n;
+}
+
+void touch_flush(struct store *s, sqlite3 *db)
+{
+    AUTO_STMT *q = NULL;
+    struct touch touches[STORE_TOUCHES_MAX];
+    size_t n = take_all(s, touches);
+
+    if (n == 0 || !db_prepare(db,
+                              "UPDATE memory SET accessed_ms = max(accessed_ms, ?2),"
+                              " n_accesses = n_accesses + ?3 WHERE row = ?1",
+                              &q, NULL))
+        return;
+    for (size_t i = 0; i < n; i++) {
+        sqlite3_reset(q);
+        sqlite3_bind_int64(q, 1, touches[i].row);
+        sqlite3_bind_int64(q, 2, touches[i].at_ms);
+        sqlite3_bind_int64(q, 3, touches[i].n);
+        if (!db_run(db, q, "count an access", NULL))
+            return;
+    }
+}
