@@ -2,8 +2,8 @@
  * error.c - see error.h.
  *
  * Texts are cut, never refused: an error about a long input must still reach its reader. The cut
- * falls between UTF-8 characters, and control characters become blanks, so that one error is always
- * one clean line, whatever the input in it was.
+ * falls between UTF-8 characters, control characters become blanks, and bytes that are no UTF-8
+ * become '?': one error is always one clean line that JSON can hold, whatever the input in it was.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
@@ -12,21 +12,46 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The bytes of the UTF-8 character at p; 0 if there is none, or one that could drive a terminal. The
+ * next byte is looked at only after the one before it, so that the NUL at the end stops it. */
+static size_t clean_char(const unsigned char *p)
+{
+    static const unsigned smallest[] = {0, 0x20, 0xA0, 0x800, 0x10000}; /* of 1 to 4 bytes */
+    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xE0 ? 2 : p[0] < 0xF0 ? 3 : 4;
+    unsigned c = n == 1 ? p[0] : p[0] & (0x7Fu >> n);
+
+    if ((p[0] >= 0x80 && p[0] < 0xC2) || p[0] > 0xF4 || p[0] == 0x7F)
+        return 0;
+    for (size_t i = 1; i < n; i++) {
+        if ((p[i] & 0xC0) != 0x80)
+            return 0;
+        c = c << 6 | (p[i] & 0x3F);
+    }
+    return c >= smallest[n] && c <= 0x10FFFF && (c < 0xD800 || c > 0xDFFF) ? n : 0;
+}
+
+/* Drops a character that the end of the buffer has cut. */
+static void drop_cut_char(char *text)
+{
+    size_t len = strlen(text), at = len;
+
+    while (at > 0 && len - at < 3 && ((unsigned char)text[at - 1] & 0xC0) == 0x80)
+        at--;
+    if (at > 0 && (unsigned char)text[at - 1] >= 0xC0 &&
+        !clean_char((const unsigned char *)text + at - 1))
+        text[at - 1] = '\0';
+}
+
 static void clean_line(char *text)
 {
-    size_t len = strlen(text);
+    if (strlen(text) == ERROR_TEXT_MAX - 1)
+        drop_cut_char(text);
+    for (char *p = text; *p;) {
+        size_t n = clean_char((const unsigned char *)p);
 
-    if (len == ERROR_TEXT_MAX - 1) { /* perhaps cut: drop an incomplete last character */
-        size_t at = len;
-
-        while (at > 0 && ((unsigned char)text[at - 1] & 0xC0) == 0x80)
-            at--;
-        if (at > 0 && (unsigned char)text[at - 1] >= 0xC0)
-            text[at - 1] = '\0';
-    }
-    for (char *p = text; *p; p++) {
-        if ((unsigned char)*p < 0x20 || *p == 0x7F)
-            *p = ' ';
+        if (n == 0)
+            *p = (unsigned char)*p < 0x80 ? ' ' : '?';
+        p += n ? n : 1;
     }
 }
 

@@ -47,9 +47,11 @@ static inline struct str str_n(const char *ptr, size_t len)
 /* Bytes from..to of s; both ends are cut to s. */
 static inline struct str str_sub(struct str s, size_t from, size_t to)
 {
+    if (!s.len) /* its pointer may be NULL */
+        return s;
     to = MIN(to, s.len);
     from = MIN(from, to);
-    return (struct str){s.ptr ? s.ptr + from : NULL, to - from};
+    return (struct str){s.ptr + from, to - from};
 }
 
 static inline bool str_eq(struct str a, struct str b)

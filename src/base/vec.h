@@ -13,12 +13,14 @@
 
 #include "base/alloc.h"
 
+/* NOLINTBEGIN(bugprone-macro-parentheses): a type takes none. */
 #define VEC(type)                                                                              \
     {                                                                                          \
         type *ptr;                                                                             \
         size_t len;                                                                            \
         size_t cap;                                                                            \
     }
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 #define VEC_RESERVE(v, n)                                                                      \
     do {                                                                                       \
