@@ -4,22 +4,35 @@
  * Schemas come from the binary, values from outside. So a schema is checked once, strictly: a
  * keyword that the checker would read over is an error there, never a silent pass here.
  *
- * Depth: a value nests at most JSON_DEPTH_MAX levels, a schema's own combinators at most
- * SCHEMA_DEPTH_MAX between two levels of the value, which also ends circular $refs.
+ * Limits: a value nests at most JSON_DEPTH_MAX levels, a schema's own combinators at most
+ * SCHEMA_DEPTH_MAX more, which also ends circular $refs; and no check looks at more than
+ * SCHEMA_STEPS_MAX pairs of schema and value, because combinators can multiply each other. Over
+ * either limit the value is refused, also inside "not", where failing would otherwise mean passing.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json/json.h"
 
 #include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
 
+#include "base/alloc.h"
 #include "text/text.h"
 
 #define SCHEMA_DEPTH_MAX 32
+#define SCHEMA_STEPS_MAX ((size_t)1000000)
 #define PATH_MAX_BYTES   200
+
+struct effort {
+    size_t n_steps;
+    bool is_over;
+};
 
 struct check {
     const json_t *root;
     struct error *err;
+    struct effort *effort;
 };
 
 /* Where in the value we are; printed only when something is wrong. */
@@ -128,6 +141,14 @@ static bool check_type(const struct check *c, const json_t *type, const json_t *
     return refuse(c, at, "expected %s, got %s", wanted, type_name(value));
 }
 
+/* JSON numbers have no type: 1 and 1.0 are equal. Inside lists and objects they must be alike. */
+static bool is_equal(const json_t *a, const json_t *b)
+{
+    if (json_is_number(a) && json_is_number(b) && json_typeof(a) != json_typeof(b))
+        return json_number_value(a) == json_number_value(b);
+    return json_equal(a, b);
+}
+
 static bool check_enum(const struct check *c, const json_t *list, const json_t *value,
                        const struct place *at)
 {
@@ -137,7 +158,7 @@ static bool check_enum(const struct check *c, const json_t *list, const json_t *
 
     json_array_foreach(list, i, one)
     {
-        if (json_equal(one, value))
+        if (is_equal(one, value))
             return true;
     }
     return refuse(c, at, "expected one of " STR_FMT, STR_ARG(json_text(&a, list)));
@@ -148,7 +169,7 @@ static bool check_const(const struct check *c, const json_t *want, const json_t 
 {
     AUTO_ARENA a = {0};
 
-    return json_equal(want, value) ||
+    return is_equal(want, value) ||
            refuse(c, at, "expected " STR_FMT, STR_ARG(json_text(&a, want)));
 }
 
@@ -205,13 +226,33 @@ static bool check_string(const struct check *c, const json_t *schema, const json
                        "characters", at);
 }
 
+static struct str sorted_text(struct arena *a, const json_t *j)
+{
+    AUTO_FREE
+    char *text = json_dumps(j, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS);
+
+    return arena_dup(a, str_c(text));
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return str_cmp(*(const struct str *)a, *(const struct str *)b);
+}
+
+/* Sorted as texts: a list may hold as many items as a request has bytes. */
 static bool has_repeats(const json_t *list)
 {
-    for (size_t i = 0; i < json_array_size(list); i++) {
-        for (size_t k = i + 1; k < json_array_size(list); k++) {
-            if (json_equal(json_array_get(list, i), json_array_get(list, k)))
-                return true;
-        }
+    AUTO_ARENA a = {0};
+    size_t i, n = json_array_size(list);
+    struct str *texts = ARENA_NEW(&a, struct str, n);
+    json_t *one;
+
+    json_array_foreach(list, i, one) texts[i] = sorted_text(&a, one);
+    if (n > 1)
+        qsort(texts, n, sizeof(*texts), compare_texts);
+    for (i = 1; i < n; i++) {
+        if (str_eq(texts[i - 1], texts[i]))
+            return true;
     }
     return false;
 }
@@ -282,7 +323,7 @@ static bool check_object(const struct check *c, const json_t *schema, const json
 static bool is_valid(const struct check *c, const json_t *schema, const json_t *value,
                      int depth)
 {
-    const struct check silent = {c->root, NULL};
+    const struct check silent = {c->root, NULL, c->effort};
 
     return check_value(&silent, schema, value, NULL, depth);
 }
@@ -359,8 +400,10 @@ static bool check_value(const struct check *c, const json_t *schema, const json_
 
     if (json_is_boolean(schema))
         return json_is_true(schema) || refuse(c, at, "is not allowed here");
-    if (depth > SCHEMA_DEPTH_MAX + JSON_DEPTH_MAX)
-        return refuse(c, at, "is nested too deep");
+    if (depth > SCHEMA_DEPTH_MAX + JSON_DEPTH_MAX || ++c->effort->n_steps > SCHEMA_STEPS_MAX)
+        c->effort->is_over = true;
+    if (c->effort->is_over)
+        return false;
     type = json_object_get(schema, "type");
     choices = json_object_get(schema, "enum");
     fixed = json_object_get(schema, "const");
@@ -382,9 +425,13 @@ static bool check_value(const struct check *c, const json_t *schema, const json_
 
 bool json_schema_check(const json_t *schema, const json_t *value, struct error *err)
 {
-    const struct check c = {schema, err};
+    struct effort effort = {0};
+    const struct check c = {schema, err, &effort};
+    bool is_ok = check_value(&c, schema, value, NULL, 0);
 
-    return check_value(&c, schema, value, NULL, 0);
+    if (effort.is_over)
+        return error_set(err, ERROR_INVALID, "too much to check: fewer or less nested items");
+    return is_ok;
 }
 
 /* -- is the schema itself within what is supported -------------------------------------------- */

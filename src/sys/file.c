@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -88,12 +89,13 @@ static bool sync_dir_of(const char *path)
 bool sys_write_file(const char *path, unsigned mode, struct str bytes, struct error *err)
 {
     AUTO_ARENA a = {0};
-    const char *temporary = arena_printf(&a, "%s.%d.tmp", path, (int)getpid()).ptr;
-    AUTO_FD fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, (mode_t)mode);
+    char *temporary = arena_cstr(&a, arena_printf(&a, "%s.XXXXXX", path));
+    AUTO_FD fd = mkostemp(temporary, O_CLOEXEC); /* a name that nobody can have prepared */
 
     if (fd < 0)
-        return fail(err, "create", temporary);
-    if (!write_all(fd, bytes) || fsync(fd) != 0 || rename(temporary, path) != 0) {
+        return fail(err, "create a file beside", path);
+    if (!write_all(fd, bytes) || fchmod(fd, (mode_t)mode) != 0 || fsync(fd) != 0 ||
+        rename(temporary, path) != 0) {
         fail(err, "write", path);
         unlink(temporary);
         return false;

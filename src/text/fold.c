@@ -92,12 +92,18 @@ struct str text_decompose(struct arena *a, struct str s)
     return adopt(a, bytes, n, s);
 }
 
+static bool is_unsafe_to_print(uint32_t c)
+{
+    return (c < 0x20 && c != '\n' && c != '\t') || (c >= 0x7F && c <= 0x9F) ||
+           (c >= 0x202A && c <= 0x202E) || (c >= 0x2066 && c <= 0x2069);
+}
+
 struct str text_printable(struct arena *a, struct str s)
 {
     AUTO_BUF b = {0};
     uint32_t c;
 
     while (text_next(&s, &c))
-        text_add_char(&b, text_is_control(c) && c != '\n' && c != '\t' ? 0xFFFD : c);
+        text_add_char(&b, is_unsafe_to_print(c) ? 0xFFFD : c);
     return arena_dup(a, buf_str(&b));
 }

@@ -50,8 +50,9 @@ bool text_is_control(uint32_t c); /* Cc, Cf, Cs, Co, Cn */
 bool text_is_punct(uint32_t c);   /* P* */
 bool text_is_cjk(uint32_t c);     /* the ideograph blocks that BERT splits into single tokens */
 
-/* For terminals: the text with control characters shown as U+FFFD, so that stored text cannot drive
- * a terminal. Newline and tab stay. */
+/* For terminals: controls (Cc) and the marks that reorder text (bidirectional overrides, embeddings,
+ * isolates) shown as U+FFFD, so that stored text can neither drive a terminal nor pose as other
+ * text. Newline and tab stay, and so do the joiners in emoji and in Persian. */
 struct str text_printable(struct arena *a, struct str s);
 
 #endif
