@@ -60,6 +60,9 @@ void memory_parse_tags(struct arena *a, struct str text, const struct str **out,
 
 /* The ontology: true if type is one of it or a custom one. */
 bool memory_type_is_known(const struct memory_service *m, struct str type);
+/* type and, if it is a base type, its subtypes: what a filter by a family of types takes. */
+void memory_type_family(const struct memory_service *m, struct arena *a, struct str type,
+                        const struct str **out, size_t *out_n);
 
 /* A natural time expression ("last week", "since march 2024", "between X and Y") relative to now_ms
  * in the server's time zone. until is exclusive; 0: open. INVALID: not understood; the text lists the

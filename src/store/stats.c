@@ -155,6 +155,11 @@ bool store_stats(struct store *s, struct str space, struct str model_id,
     return true;
 }
 
+bool store_free_bytes(struct store *s, int64_t *out, struct error *err)
+{
+    return sys_free_bytes(s->path, out, err);
+}
+
 bool store_count_created(struct store *s, struct str space, int64_t from_ms, int64_t until_ms,
                          int64_t *out, struct error *err)
 {

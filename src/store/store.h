@@ -192,6 +192,9 @@ struct store_stats {
 NODISCARD bool store_stats(struct store *s, struct str space, struct str model_id,
                            struct store_stats *out, struct error *err);
 
+/* Free bytes on the file system of the database. */
+NODISCARD bool store_free_bytes(struct store *s, int64_t *out, struct error *err);
+
 /* Live memories created in [from_ms, until_ms). */
 NODISCARD bool store_count_created(struct store *s, struct str space, int64_t from_ms,
                                    int64_t until_ms, int64_t *out, struct error *err);

@@ -1,0 +1,294 @@
+/*
+ * cleanup.c - near-duplicates: found by vectors, shown as a plan, merged into one kept memory.
+ *
+ * A group is a star: every removed memory is near the kept one itself, so chains of small steps never
+ * pull distant texts together. Long texts (several vectors) count as near only if every part is.
+ *
+ * Not done: comparing everything with everything. Memories are gone through newest first, each asks the
+ * index for its nearest; CLEANUP_SCAN_MAX of them per call.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "memory/memory_int.h"
+
+#include "base/vec.h"
+#include "embed/embed.h"
+
+#define CLEANUP_SCAN_MAX      5000 /* memories compared in one call */
+#define NEAREST_MAX           50   /* members of one group */
+#define DEFAULT_QUALITY       0.5
+#define CLEANUP_THRESHOLD_MIN 0.5 /* below, unrelated texts would meet */
+
+struct groups VEC(struct memory_cleanup_group);
+
+struct cleanup {
+    struct memory_service *m;
+    const struct caller *who;
+    const struct memory_cleanup_request *request;
+    struct arena *a;
+    struct memory_filter filter;
+    struct bitmap_of_rows {
+        int64_t *rows;
+        size_t len, cap;
+    } seen; /* rows that are in a group */
+    struct groups groups;
+    bool has_more;
+};
+
+static bool is_seen(const struct cleanup *c, int64_t row)
+{
+    for (size_t i = 0; i < c->seen.len; i++) {
+        if (c->seen.rows[i] == row)
+            return true;
+    }
+    return false;
+}
+
+static void mark_seen(struct cleanup *c, int64_t row)
+{
+    if (c->seen.len == c->seen.cap) {
+        c->seen.cap = MAX(c->seen.cap * 2, (size_t)64);
+        c->seen.rows = mem_grow(c->seen.rows, c->seen.cap, sizeof(*c->seen.rows));
+    }
+    c->seen.rows[c->seen.len++] = row;
+}
+
+/* -- who is near whom ------------------------------------------------------------------------- */
+
+/* The least cosine of parts that correspond; -1 if the texts have different numbers of parts. */
+static double part_cosine(const struct store_vectors *x, const struct store_vectors *y)
+{
+    double least = x->n_parts == y->n_parts && x->n_parts ? 1 : -1;
+
+    for (size_t p = 0; p < x->n_parts && least > -1; p++) {
+        double sum = 0;
+
+        for (size_t i = 0; i < x->dim; i++)
+            sum += (double)x->values[p * x->dim + i] * (double)y->values[p * x->dim + i];
+        least = MIN(least, sum);
+    }
+    return least;
+}
+
+static bool read_vectors(const struct cleanup *c, struct arena *a, int64_t row,
+                         struct store_vectors *out, struct error *err)
+{
+    return store_get_vectors(c->m->options.store, a, c->who->space, row,
+                             embed_model_id(c->m->options.embedder), out, err);
+}
+
+/* -- which one stays -------------------------------------------------------------------------- */
+
+static double quality_of(const struct memory *m)
+{
+    return m->quality < 0 ? DEFAULT_QUALITY : m->quality;
+}
+
+static bool is_preferred(enum keep_policy keep, const struct memory *x, const struct memory *y)
+{
+    if (keep == KEEP_BEST && quality_of(x) != quality_of(y))
+        return quality_of(x) > quality_of(y);
+    if (keep == KEEP_BEST && x->n_accesses != y->n_accesses)
+        return x->n_accesses > y->n_accesses;
+    if (x->created_ms != y->created_ms)
+        return (keep == KEEP_NEWEST) == (x->created_ms > y->created_ms);
+    return x->row < y->row;
+}
+
+/* -- groups ----------------------------------------------------------------------------------- */
+
+/* m and what is near it, not in a group yet. */
+static bool find_near(struct cleanup *c, const struct memory *m, const struct store_vectors *v,
+                      struct memory *out, size_t *out_n, struct error *err)
+{
+    struct ranked *ranked;
+    size_t n_ranked;
+
+    *out_n = 0;
+    out[(*out_n)++] = *m;
+    if (!store_rank_vectors(c->m->options.store, c->a, c->who->space, &c->filter, v->model_id,
+                            v->values, v->dim, NEAREST_MAX, &ranked, &n_ranked, err))
+        return false;
+    for (size_t i = 0; i < n_ranked && *out_n < NEAREST_MAX; i++) {
+        struct store_vectors other;
+        struct memory *found;
+        size_t n;
+
+        if (ranked[i].row == m->row || is_seen(c, ranked[i].row) ||
+            ranked[i].score < c->request->threshold)
+            continue;
+        if (!read_vectors(c, c->a, ranked[i].row, &other, err) ||
+            !store_get_rows(c->m->options.store, c->a, c->who->space, &ranked[i].row, 1, &found,
+                            &n, err))
+            return false;
+        if (n && part_cosine(v, &other) >= c->request->threshold)
+            out[(*out_n)++] = *found;
+    }
+    return true;
+}
+
+/* The star around the preferred one of the near ones; members far from it stay out. */
+static bool make_group(struct cleanup *c, struct memory *near, size_t n, struct error *err)
+{
+    struct memory_cleanup_group group = {.cosine = 1};
+    struct store_vectors kept;
+    struct memory *removed = ARENA_NEW(c->a, struct memory, n);
+    size_t best = 0;
+
+    for (size_t i = 1; i < n; i++) {
+        if (is_preferred(c->request->keep, &near[i], &near[best]))
+            best = i;
+    }
+    group.kept = near[best];
+    group.removed = removed;
+    if (!read_vectors(c, c->a, group.kept.row, &kept, err))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        struct store_vectors other;
+        double cosine;
+
+        if (i == best)
+            continue;
+        if (!read_vectors(c, c->a, near[i].row, &other, err))
+            return false;
+        cosine = part_cosine(&kept, &other);
+        if (cosine < c->request->threshold)
+            continue;
+        removed[group.n_removed++] = near[i];
+        group.cosine = MIN(group.cosine, cosine);
+        mark_seen(c, near[i].row);
+    }
+    mark_seen(c, group.kept.row);
+    if (group.n_removed)
+        VEC_PUSH(&c->groups, group);
+    return true;
+}
+
+static bool look_at(struct cleanup *c, const struct memory *m, struct error *err)
+{
+    struct memory near[NEAREST_MAX];
+    struct store_vectors v;
+    size_t n;
+
+    if (is_seen(c, m->row))
+        return true;
+    if (!read_vectors(c, c->a, m->row, &v, err))
+        return false;
+    if (v.n_parts == 0)
+        return true;
+    return find_near(c, m, &v, near, &n, err) && (n < 2 || make_group(c, near, n, err));
+}
+
+static bool scan(struct cleanup *c, struct error *err)
+{
+    size_t total = 1, at = 0;
+
+    while (at < total && at < CLEANUP_SCAN_MAX && c->groups.len < c->request->limit) {
+        struct memory *memories;
+        size_t n;
+
+        if (!store_list(c->m->options.store, c->a, c->who->space, &c->filter, at,
+                        SPACE_SCAN_PAGE, &memories, &n, &total, err))
+            return false;
+        for (size_t i = 0; i < n && c->groups.len < c->request->limit; i++, at++) {
+            if (!look_at(c, &memories[i], err))
+                return false;
+        }
+        if (n == 0)
+            break;
+    }
+    c->has_more = at < total;
+    return true;
+}
+
+/* -- carrying it out -------------------------------------------------------------------------- */
+
+/* The kept memory takes over the tags of the removed ones, which then go to the trash. */
+static bool merge_group(struct cleanup *c, const struct memory_cleanup_group *g,
+                        struct error *err)
+{
+    const struct store_actor actor = actor_of(c->who, c->request->now_ms);
+    struct memory_update_request update = {.hash = g->kept.hash, .now_ms = c->request->now_ms};
+    struct memory_update_result result;
+    struct str *hashes = ARENA_NEW(c->a, struct str, g->n_removed);
+    struct str *tags = ARENA_NEW(c->a, struct str, MEMORY_TAGS_MAX);
+    size_t n;
+
+    for (size_t i = 0; i < g->n_removed; i++) {
+        hashes[i] = g->removed[i].hash;
+        for (size_t k = 0; k < g->removed[i].n_tags && update.n_add_tags < MEMORY_TAGS_MAX; k++)
+            tags[update.n_add_tags++] = g->removed[i].tags[k];
+    }
+    update.add_tags = tags;
+    return memory_update(c->m, c->who, &update, c->a, &result, err) &&
+           store_delete(
+               c->m->options.store, &actor, hashes, g->n_removed,
+               arena_printf(c->a, "{\"duplicate_of\":\"" STR_FMT "\"}", STR_ARG(g->kept.hash)),
+               &n, err);
+}
+
+static bool carry_out(struct cleanup *c, struct error *err)
+{
+    for (size_t i = 0; !c->request->is_dry_run && i < c->groups.len; i++) {
+        if (!merge_group(c, &c->groups.ptr[i], err))
+            return error_wrap(err, "group %zu of %zu", i + 1, c->groups.len);
+    }
+    return true;
+}
+
+static bool purge(struct cleanup *c, size_t *out_n, struct error *err)
+{
+    const struct store_actor actor = actor_of(c->who, c->request->now_ms);
+
+    *out_n = 0;
+    return c->request->purge_trash_before_ms == 0 ||
+           store_purge(c->m->options.store, &actor, c->request->purge_trash_before_ms,
+                       c->request->is_dry_run, out_n, err);
+}
+
+static bool check(const struct memory_service *m, const struct memory_cleanup_request *r,
+                  struct error *err)
+{
+    if (!(r->threshold >= CLEANUP_THRESHOLD_MIN && r->threshold <= 1))
+        return error_set(err, ERROR_INVALID, "the threshold is a cosine from %.1f to 1",
+                         CLEANUP_THRESHOLD_MIN);
+    if (r->limit < 1 || r->limit > MEMORY_CLEANUP_MAX)
+        return error_set(err, ERROR_INVALID, "limit must be from 1 to %d", MEMORY_CLEANUP_MAX);
+    if (!m->options.embedder)
+        return error_set(err, ERROR_UNAVAILABLE, "near-duplicates cannot be found: " STR_FMT,
+                         STR_ARG(m->options.no_embedder_why));
+    return true;
+}
+
+static void give_out(const struct cleanup *c, size_t n_purged,
+                     struct memory_cleanup_result *out)
+{
+    struct memory_cleanup_group *copy =
+        ARENA_NEW(c->a, struct memory_cleanup_group, c->groups.len);
+    size_t n_removed = 0;
+
+    for (size_t i = 0; i < c->groups.len; i++) {
+        copy[i] = c->groups.ptr[i];
+        n_removed += copy[i].n_removed;
+    }
+    *out =
+        (struct memory_cleanup_result){copy, c->groups.len, n_removed, n_purged, c->has_more};
+}
+
+bool memory_cleanup(struct memory_service *m, const struct caller *who,
+                    const struct memory_cleanup_request *request, struct arena *a,
+                    struct memory_cleanup_result *out, struct error *err)
+{
+    struct cleanup c = {.m = m, .who = who, .request = request, .a = a};
+    size_t n_purged = 0;
+    bool is_ok = may(who, request->is_dry_run ? SCOPE_READ : SCOPE_WRITE, err) &&
+                 check(m, request, err) &&
+                 filter_prepare(a, &request->filter, request->time_expr, request->now_ms,
+                                &c.filter, err) &&
+                 scan(&c, err) && carry_out(&c, err) && purge(&c, &n_purged, err);
+
+    if (is_ok)
+        give_out(&c, n_purged, out);
+    VEC_DEINIT(&c.groups);
+    free(c.seen.rows);
+    return is_ok;
+}

@@ -1,0 +1,376 @@
+/*
+ * search.c - the search plan: filters, two rankings, one list, terms, a page.
+ *
+ * Filters are applied by the store before ranking. Candidates are deeper than the page, so that the
+ * terms of quality and recency can lift what lies below it, and so that pages join without gaps.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "memory/memory_int.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "embed/embed.h"
+#include "text/text.h"
+
+#define CANDIDATES_MIN         100 /* of each ranking */
+#define CANDIDATES_PER_HIT     4
+#define QUALITY_UNRATED        0.5
+#define RECENCY_HALF_LIFE_DAYS 30.0
+#define FALLBACK_GOOD_COSINE   0.3 /* below, a hit does not count as a good one */
+#define FALLBACK_GOOD_HITS     3   /* with fewer good hits the fallback steps in */
+#define FALLBACK_TAG_MIN_CHARS 3
+#define DAY_MS                 (24.0 * 60 * 60 * 1000)
+
+struct search {
+    struct memory_service *m;
+    const struct caller *who;
+    const struct memory_search_request *request;
+    struct arena *a;
+    struct memory_filter filter; /* ready for the store */
+    size_t wanted;               /* offset + limit */
+    struct hit *hits;            /* best first, at most wanted + 1 */
+    size_t n_hits;
+    struct memory_search_result *out;
+};
+
+/* -- checks ----------------------------------------------------------------------------------- */
+
+static bool has_filter(const struct memory_search_request *r)
+{
+    const struct memory_filter *f = &r->filter;
+
+    return f->n_tags || f->n_types || f->is_nothing || f->from_ms || f->until_ms ||
+           f->stale_before_ms || f->min_quality > 0 || f->max_quality > 0 || r->time_expr.len;
+}
+
+static bool check(const struct memory_search_request *r, struct error *err)
+{
+    bool has_query = text_strip(r->query).len > 0;
+
+    if (r->limit < 1 || r->limit > MEMORY_SEARCH_MAX || r->offset > MEMORY_OFFSET_MAX)
+        return error_set(err, ERROR_INVALID, "limit must be from 1 to %d and offset at most %d",
+                         MEMORY_SEARCH_MAX, MEMORY_OFFSET_MAX);
+    if (!text_check(r->query, err))
+        return error_wrap(err, "query");
+    if (r->query.len > QUERY_MAX_BYTES)
+        return error_set(err, ERROR_LIMIT, "query has %zu bytes, at most %d are allowed",
+                         r->query.len, QUERY_MAX_BYTES);
+    if (!has_query && r->mode == SEARCH_EXACT)
+        return error_set(err, ERROR_INVALID, "query is required in the mode 'exact'");
+    if (!has_query && !has_filter(r))
+        return error_set(err, ERROR_INVALID, "give a query, or a filter by time, tags or type");
+    if (!(r->quality_boost >= 0 && r->quality_boost <= 1) ||
+        !(r->recency_boost >= 0 && r->recency_boost <= 1))
+        return error_set(err, ERROR_INVALID, "quality_boost and recency_boost are from 0 to 1");
+    return true;
+}
+
+/* -- rankings --------------------------------------------------------------------------------- */
+
+static size_t depth_of(const struct search *s)
+{
+    return MAX(CANDIDATES_PER_HIT * (s->wanted + 1), (size_t)CANDIDATES_MIN);
+}
+
+static bool rank_vectors(const struct search *s, struct ranked **out, size_t *out_n,
+                         struct error *err)
+{
+    const struct embedder *e = s->m->options.embedder;
+    float *query = ARENA_NEW(s->a, float, embed_dim(e));
+
+    return embed_text(e, s->request->query, query, err) &&
+           store_rank_vectors(s->m->options.store, s->a, s->who->space, &s->filter,
+                              embed_model_id(e), query, embed_dim(e), depth_of(s), out, out_n,
+                              err);
+}
+
+static bool rank_words(const struct search *s, struct ranked **out, size_t *out_n,
+                       struct error *err)
+{
+    const struct str *words;
+    size_t n;
+
+    query_words(s->a, s->request->query, &words, &n);
+    return store_rank_words(s->m->options.store, s->a, s->who->space, &s->filter, words, n,
+                            depth_of(s), out, out_n, err);
+}
+
+/* Both rankings where both are asked for and possible; a ranking that is not made is empty. */
+static bool make_candidates(struct search *s, struct candidate **out, size_t *out_n,
+                            struct error *err)
+{
+    const struct memory_options *o = &s->m->options;
+    bool has_vectors = o->embedder != NULL;
+    bool has_words = s->request->mode == SEARCH_HYBRID || !has_vectors;
+    const struct fuse_rule rule = {has_words ? (has_vectors ? o->weight_words : 1) : 0,
+                                   has_vectors ? (has_words ? o->weight_cosine : 1) : 0,
+                                   o->is_rrf && has_words && has_vectors, o->rrf_k};
+    struct ranked *words = NULL, *vectors = NULL;
+    size_t n_words = 0, n_vectors = 0;
+
+    if ((has_vectors && !rank_vectors(s, &vectors, &n_vectors, err)) ||
+        (has_words && !rank_words(s, &words, &n_words, err)))
+        return false;
+    s->out->is_words_only = !has_vectors;
+    s->out->words_only_why = has_vectors ? (struct str){0} : o->no_embedder_why;
+    fuse(s->a, &rule, words, n_words, vectors, n_vectors, out, out_n);
+    return true;
+}
+
+/* -- from candidates to hits ------------------------------------------------------------------ */
+
+static struct str via_of(const struct candidate *c)
+{
+    if (c->cosine < -1)
+        return STR("words");
+    return c->words < 0 ? STR("semantic") : STR("both");
+}
+
+static double recency_of(const struct search *s, const struct memory *m)
+{
+    double half_life = s->m->options.recency_half_life_days > 0
+                           ? s->m->options.recency_half_life_days
+                           : RECENCY_HALF_LIFE_DAYS;
+    double days = (double)(s->request->now_ms - m->created_ms) / DAY_MS;
+
+    return exp2(-MAX(days, 0.0) / half_life);
+}
+
+/* score = (1 - w) * score + w * term, for quality and then for recency. */
+static void add_terms(const struct search *s, struct hit *h)
+{
+    double q = s->request->quality_boost, r = s->request->recency_boost;
+
+    if (q > 0) {
+        h->parts.quality = h->memory.quality < 0 ? QUALITY_UNRATED : h->memory.quality;
+        h->score = (1 - q) * h->score + q * h->parts.quality;
+    }
+    if (r > 0) {
+        h->parts.recency = recency_of(s, &h->memory);
+        h->score = (1 - r) * h->score + r * h->parts.recency;
+    }
+}
+
+static int compare_hits(const void *a, const void *b)
+{
+    const struct hit *x = a, *y = b;
+
+    if (x->score != y->score)
+        return x->score < y->score ? 1 : -1;
+    if (x->memory.created_ms != y->memory.created_ms)
+        return x->memory.created_ms < y->memory.created_ms ? 1 : -1;
+    return str_cmp(x->memory.hash, y->memory.hash);
+}
+
+/* The memories of the first n candidates; one deleted meanwhile is left out. */
+static bool read_hits(struct search *s, const struct candidate *list, size_t n,
+                      struct error *err)
+{
+    int64_t *rows = ARENA_NEW(s->a, int64_t, n);
+    struct memory *memories;
+    size_t n_memories, at = 0;
+
+    for (size_t i = 0; i < n; i++)
+        rows[i] = list[i].row;
+    if (!store_get_rows(s->m->options.store, s->a, s->who->space, rows, n, &memories,
+                        &n_memories, err))
+        return false;
+    s->hits = ARENA_NEW(s->a, struct hit, n);
+    for (size_t i = 0; i < n_memories; i++) {
+        while (list[at].row != memories[i].row) /* both are in the order of rows[] */
+            at++;
+        s->hits[i] = (struct hit){.memory = memories[i],
+                                  .score = list[at].score,
+                                  .parts = {list[at].cosine, list[at].words, -1, -1},
+                                  .via = via_of(&list[at])};
+        add_terms(s, &s->hits[i]);
+    }
+    s->n_hits = n_memories;
+    if (n_memories)
+        qsort(s->hits, n_memories, sizeof(*s->hits), compare_hits);
+    return true;
+}
+
+static bool search_by_rank(struct search *s, struct error *err)
+{
+    bool has_terms = s->request->quality_boost > 0 || s->request->recency_boost > 0;
+    struct candidate *list;
+    size_t n;
+
+    if (!make_candidates(s, &list, &n, err))
+        return false;
+    s->out->n_candidates = n;
+    /* With a term any candidate may rise into the page; without, the order is settled. */
+    return read_hits(s, list, has_terms ? n : MIN(n, s->wanted + 1), err);
+}
+
+static bool search_by_list(struct search *s, struct str via, double score, struct error *err)
+{
+    struct memory *memories;
+    size_t n, total;
+
+    if (!store_list(s->m->options.store, s->a, s->who->space, &s->filter, 0, s->wanted + 1,
+                    &memories, &n, &total, err))
+        return false;
+    s->out->n_candidates = total;
+    s->hits = ARENA_NEW(s->a, struct hit, n);
+    for (size_t i = 0; i < n; i++)
+        s->hits[i] = (struct hit){memories[i], score, {-2, -1, -1, -1}, via};
+    s->n_hits = n;
+    return true;
+}
+
+/* -- fallback --------------------------------------------------------------------------------- */
+
+static size_t count_good(const struct search *s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->n_hits; i++)
+        n += s->hits[i].parts.cosine >= FALLBACK_GOOD_COSINE;
+    return n;
+}
+
+static bool is_among_hits(const struct search *s, int64_t row)
+{
+    for (size_t i = 0; i < s->n_hits; i++) {
+        if (s->hits[i].memory.row == row)
+            return true;
+    }
+    return false;
+}
+
+/* Adds what the filter finds, newest first, as far as the page has room. */
+static bool add_matches(struct search *s, const struct memory_filter *filter, struct str via,
+                        struct error *err)
+{
+    size_t room = s->wanted + 1, n, total;
+    struct memory *memories;
+    struct hit *all = ARENA_NEW(s->a, struct hit, s->n_hits + room);
+
+    if (!store_list(s->m->options.store, s->a, s->who->space, filter, 0, room, &memories, &n,
+                    &total, err))
+        return false;
+    if (s->n_hits)
+        memcpy(all, s->hits, s->n_hits * sizeof(*all));
+    s->hits = all;
+    for (size_t i = 0; i < n && s->n_hits < room; i++) {
+        if (!is_among_hits(s, memories[i].row))
+            all[s->n_hits++] = (struct hit){memories[i], 0, {-2, -1, -1, -1}, via};
+    }
+    return true;
+}
+
+static bool add_tag_matches(struct search *s, struct error *err)
+{
+    struct memory_filter filter = s->filter;
+    const struct str *words;
+    struct str *tags;
+    size_t n, n_tags = 0;
+
+    if (filter.n_tags) /* the caller's tags stay in force */
+        return true;
+    query_words(s->a, s->request->query, &words, &n);
+    tags = ARENA_NEW(s->a, struct str, n);
+    for (size_t i = 0; i < n; i++) {
+        if (text_count(words[i]) >= FALLBACK_TAG_MIN_CHARS)
+            tags[n_tags++] = words[i];
+    }
+    filter.tags = tags;
+    filter.n_tags = n_tags;
+    return n_tags == 0 || add_matches(s, &filter, STR("tag_fallback"), err);
+}
+
+/* Weak hits give way: exact matches and tag matches come before them. */
+static bool fall_back(struct search *s, struct error *err)
+{
+    struct memory_filter exact = s->filter;
+
+    if (!s->request->use_fallback || count_good(s) >= FALLBACK_GOOD_HITS)
+        return true;
+    exact.exact = text_strip(s->request->query);
+    if (!add_matches(s, &exact, STR("exact_fallback"), err))
+        return false;
+    if (s->n_hits < s->request->limit && !add_tag_matches(s, err))
+        return false;
+    s->out->used_fallback = true;
+    return true;
+}
+
+/* -- the whole -------------------------------------------------------------------------------- */
+
+static bool run(struct search *s, struct error *err)
+{
+    if (text_strip(s->request->query).len == 0)
+        return search_by_list(s, STR("filter"), 0.5, err);
+    if (s->request->mode == SEARCH_EXACT) {
+        s->filter.exact = s->request->query;
+        return search_by_list(s, STR("exact"), 1, err);
+    }
+    return search_by_rank(s, err) && fall_back(s, err);
+}
+
+static void drop_low_scores(struct search *s)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < s->n_hits; i++) {
+        if (s->hits[i].score >= s->request->min_score)
+            s->hits[n++] = s->hits[i];
+    }
+    s->n_hits = n;
+}
+
+static void take_page(struct search *s)
+{
+    size_t from = MIN(s->request->offset, s->n_hits);
+    size_t to = MIN(s->wanted, s->n_hits);
+
+    s->out->hits = s->hits + from;
+    s->out->n_hits = to - from;
+    s->out->has_more = s->n_hits > to;
+}
+
+/* What the caller gets to see counts as accessed; failing to count fails no search. */
+static void count_accesses(const struct search *s)
+{
+    int64_t *rows = ARENA_NEW(s->a, int64_t, s->out->n_hits);
+    struct error err = {0};
+
+    for (size_t i = 0; i < s->out->n_hits; i++)
+        rows[i] = s->out->hits[i].memory.row;
+    if (!store_touch(s->m->options.store, rows, s->out->n_hits, s->request->now_ms, &err))
+        log_event(LOG_WARN, "search.touch", "text=\"%s\"", err.text);
+}
+
+bool memory_search(struct memory_service *m, const struct caller *who,
+                   const struct memory_search_request *request, struct arena *a,
+                   struct memory_search_result *out, struct error *err)
+{
+    int64_t started_us = clock_monotonic_us();
+    struct memory_search_result result = {0};
+    struct search s = {.m = m,
+                       .who = who,
+                       .request = request,
+                       .a = a,
+                       .wanted = request->offset + request->limit,
+                       .out = &result};
+
+    if (!may(who, SCOPE_READ, err) || !check(request, err) ||
+        !filter_prepare(a, &request->filter, request->time_expr, request->now_ms, &s.filter,
+                        err))
+        return false;
+    result.from_ms = s.filter.from_ms;
+    result.until_ms = s.filter.until_ms;
+    if (!run(&s, err))
+        return false;
+    drop_low_scores(&s);
+    take_page(&s);
+    count_accesses(&s);
+    timing_add(m, &m->searches, started_us);
+    *out = result;
+    return true;
+}

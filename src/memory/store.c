@@ -1,0 +1,268 @@
+/*
+ * store.c - taking in a memory: checks, normal forms, pieces, vectors, similar ones.
+ *
+ * Only the same normalised text is a duplicate; what merely resembles is stored, and the result
+ * names what it resembles. Everything slow happens before the transaction.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "memory/memory_int.h"
+
+#include "base/clock.h"
+#include "embed/embed.h"
+#include "json/json.h"
+#include "text/text.h"
+
+#define TYPE_DEFAULT STR("note")
+#define TAG_NONE     STR("untagged")
+#define ID_MAX_CHARS 200 /* of a conversation id or host name */
+
+struct intake { /* one request on its way in */
+    struct memory_service *m;
+    const struct caller *who;
+    const struct memory_store_request *request;
+    struct arena *a;
+    struct str metadata; /* with what the service adds */
+    struct memory_store_result *out;
+};
+
+/* -- checks ----------------------------------------------------------------------------------- */
+
+static bool check_content(const struct intake *in, struct error *err)
+{
+    struct str content = in->request->content;
+
+    if (content.len > MEMORY_CONTENT_MAX_BYTES)
+        return error_set(err, ERROR_LIMIT,
+                         "content has %zu bytes, at most %zu are allowed; store it in parts",
+                         content.len, MEMORY_CONTENT_MAX_BYTES);
+    if (!text_check(content, err))
+        return error_wrap(err, "content");
+    if (text_strip(content).len == 0)
+        return error_set(err, ERROR_INVALID, "content is empty; give the text to remember");
+    return true;
+}
+
+static bool check_id(struct str id, const char *what, struct error *err)
+{
+    if (!text_check(id, err))
+        return error_wrap(err, "%s", what);
+    if (text_count(id) > ID_MAX_CHARS)
+        return error_set(err, ERROR_LIMIT, "%s has more than %d characters", what,
+                         ID_MAX_CHARS);
+    return true;
+}
+
+static bool check_tags(const struct str *tags, size_t n, struct error *err)
+{
+    if (n > MEMORY_TAGS_MAX)
+        return error_set(err, ERROR_LIMIT, "%zu tags were given, at most %d are allowed", n,
+                         MEMORY_TAGS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        if (!text_check(tags[i], err))
+            return error_wrap(err, "tags[%zu]", i);
+    }
+    return true;
+}
+
+/* -- metadata --------------------------------------------------------------------------------- */
+
+static bool add_metadata(struct intake *in, const char *key, struct str value,
+                         struct error *err)
+{
+    json_t *patch;
+    bool is_ok;
+
+    if (value.len == 0)
+        return true;
+    patch = json_must(json_pack("{s:o}", key, json_str(value)));
+    is_ok = json_merge_text(in->a, in->metadata, json_text(in->a, patch), &in->metadata, err);
+    json_decref(patch);
+    return is_ok;
+}
+
+static bool prepare_metadata(struct intake *in, struct error *err)
+{
+    const struct memory_store_request *r = in->request;
+
+    if (r->metadata.len > MEMORY_METADATA_MAX_BYTES)
+        return error_set(err, ERROR_LIMIT, "metadata has %zu bytes, at most %zu are allowed",
+                         r->metadata.len, MEMORY_METADATA_MAX_BYTES);
+    in->metadata = STR("{}");
+    if (r->metadata.len &&
+        !json_merge_text(in->a, in->metadata, r->metadata, &in->metadata, err))
+        return false;
+    return add_metadata(in, "conversation_id", r->conversation_id, err) &&
+           add_metadata(in, "hostname", r->hostname, err) &&
+           add_metadata(in, "requested_type", in->out->requested_type, err);
+}
+
+/* The given tags, the host's, or the one that says there are none. */
+static void prepare_tags(struct intake *in)
+{
+    const struct memory_store_request *r = in->request;
+    struct str *all = ARENA_NEW(in->a, struct str, r->n_tags + 2);
+    size_t n = 0;
+
+    if (r->hostname.len)
+        all[n++] = arena_printf(in->a, "source:" STR_FMT, STR_ARG(r->hostname));
+    for (size_t i = 0; i < r->n_tags; i++)
+        all[n++] = r->tags[i];
+    memory_normalise_tags(in->a, all, n, &in->out->tags, &in->out->n_tags);
+    if (in->out->n_tags == 0) {
+        all[0] = TAG_NONE;
+        in->out->tags = all;
+        in->out->n_tags = 1;
+    }
+}
+
+/* -- pieces ----------------------------------------------------------------------------------- */
+
+static bool cut_into_pieces(const struct intake *in, const struct str **out, size_t *out_n,
+                            struct error *err)
+{
+    const struct memory_options *o = &in->m->options;
+    const struct split_rule rule = {o->content_max_chars, o->split_overlap,
+                                    o->is_split_at_boundaries};
+    struct str *whole;
+    size_t n_chars = o->content_max_chars ? text_count(in->request->content) : 0;
+
+    if (n_chars > o->content_max_chars) {
+        if (o->is_auto_split)
+            return split_content(in->a, in->request->content, &rule, out, out_n, err);
+        return error_set(
+            err, ERROR_LIMIT,
+            "content has %zu characters, at most %zu are allowed; store it in parts or "
+            "set MCP_ENABLE_AUTO_SPLIT",
+            n_chars, o->content_max_chars);
+    }
+    whole = ARENA_NEW(in->a, struct str, 1);
+    *whole = in->request->content;
+    *out = whole;
+    *out_n = 1;
+    return true;
+}
+
+/* What is stored already and resembles the new text; never fails the store. */
+static void find_similar(const struct intake *in, const struct store_vectors *v,
+                         struct str hash)
+{
+    const struct memory_filter all = {0};
+    struct memory_similar *similar = ARENA_NEW(in->a, struct memory_similar, SIMILAR_MAX);
+    struct ranked *ranked;
+    size_t n = 0, n_ranked;
+
+    if (v->n_parts != 1 ||
+        !store_rank_vectors(in->m->options.store, in->a, in->who->space, &all, v->model_id,
+                            v->values, v->dim, SIMILAR_MAX + 1, &ranked, &n_ranked, NULL))
+        return;
+    for (size_t i = 0; i < n_ranked && n < SIMILAR_MAX; i++) {
+        struct memory *one;
+        size_t n_found;
+
+        if (ranked[i].score < SIMILAR_COSINE ||
+            !store_get_rows(in->m->options.store, in->a, in->who->space, &ranked[i].row, 1,
+                            &one, &n_found, NULL) ||
+            n_found == 0 || str_eq(one->hash, hash))
+            continue;
+        similar[n++] = (struct memory_similar){one->hash, one->content, ranked[i].score};
+    }
+    in->out->similar = similar;
+    in->out->n_similar = n;
+}
+
+struct piece_place {
+    size_t index;
+    size_t total;
+};
+
+static bool piece_metadata(const struct intake *in, struct piece_place place, struct str *out,
+                           struct error *err)
+{
+    json_t *patch;
+    bool is_ok;
+
+    *out = in->metadata;
+    if (place.total == 1)
+        return true;
+    patch = json_must(json_pack("{s:I, s:I, s:o}", "chunk_index", (json_int_t)place.index,
+                                "total_chunks", (json_int_t)place.total, "original_hash",
+                                json_str(in->out->hash)));
+    is_ok = json_merge_text(in->a, in->metadata, json_text(in->a, patch), out, err);
+    json_decref(patch);
+    return is_ok;
+}
+
+static bool store_piece(const struct intake *in, struct str content, struct piece_place place,
+                        struct memory_stored_piece *out, struct error *err)
+{
+    const struct store_actor actor = actor_of(in->who, in->request->now_ms);
+    struct memory m = {
+        .hash = memory_hash(in->a, content),
+        .content = content,
+        .type = in->out->type,
+        .tags = in->out->tags,
+        .n_tags = in->out->n_tags,
+        .created_ms = in->request->now_ms,
+        .updated_ms = in->request->now_ms,
+        .quality = -1,
+        .confidence = 1,
+    };
+    struct store_vectors vectors;
+    enum store_put_result result;
+    bool is_cut;
+
+    if (!piece_metadata(in, place, &m.metadata, err) ||
+        !embed_content(in->m, in->a, content, &vectors, &is_cut, err))
+        return false;
+    in->out->is_partly_embedded |= is_cut;
+    in->out->is_unembedded |= vectors.n_parts == 0;
+    if (place.total == 1)
+        find_similar(in, &vectors, m.hash);
+    if (!store_put(in->m->options.store, &actor, &m, &vectors, &result, err))
+        return false;
+    *out = (struct memory_stored_piece){m.hash, result == STORE_PUT_DUPLICATE,
+                                        result == STORE_PUT_REVIVED};
+    return true;
+}
+
+static bool store_pieces(struct intake *in, struct error *err)
+{
+    const struct str *contents;
+    struct memory_stored_piece *pieces;
+    size_t n;
+
+    if (!cut_into_pieces(in, &contents, &n, err))
+        return false;
+    pieces = ARENA_NEW(in->a, struct memory_stored_piece, n);
+    for (size_t i = 0; i < n; i++) {
+        if (!store_piece(in, contents[i], (struct piece_place){i, n}, &pieces[i], err))
+            return n == 1 ? false : error_wrap(err, "piece %zu of %zu", i + 1, n);
+    }
+    in->out->pieces = pieces;
+    in->out->n_pieces = n;
+    return true;
+}
+
+bool memory_store(struct memory_service *m, const struct caller *who,
+                  const struct memory_store_request *request, struct arena *a,
+                  struct memory_store_result *out, struct error *err)
+{
+    int64_t started_us = clock_monotonic_us();
+    struct memory_store_result result = {0};
+    struct intake in = {m, who, request, a, {0}, &result};
+
+    if (!may(who, SCOPE_WRITE, err) || !check_content(&in, err) ||
+        !check_tags(request->tags, request->n_tags, err) ||
+        !check_id(request->conversation_id, "conversation_id", err) ||
+        !check_id(request->hostname, "client_hostname", err))
+        return false;
+    result.hash = memory_hash(a, request->content);
+    result.type = request->has_type ? type_resolve(m, request->type, &result.requested_type)
+                                    : TYPE_DEFAULT;
+    prepare_tags(&in);
+    if (!prepare_metadata(&in, err) || !store_pieces(&in, err))
+        return false;
+    timing_add(m, &m->stores, started_us);
+    *out = result;
+    return true;
+}

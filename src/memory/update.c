@@ -1,0 +1,301 @@
+/*
+ * update.c - changing a memory, replacing it by a new version, going back.
+ *
+ * An update reads, changes and writes with the revision it read; if somebody else was faster it starts
+ * again from what is there now.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "memory/memory_int.h"
+
+#include "json/json.h"
+#include "text/text.h"
+
+#define UPDATE_TRIES_MAX   5
+#define CHANGED_FIELDS_MAX 8
+
+struct update {
+    struct memory_service *m;
+    const struct caller *who;
+    const struct memory_update_request *request;
+    struct arena *a;
+    struct memory now; /* the memory as it will be */
+    const char *changed[CHANGED_FIELDS_MAX];
+    size_t n_changed;
+    struct str requested_type;
+};
+
+static bool not_found(struct str hash, struct error *err)
+{
+    return error_set(err, ERROR_NOT_FOUND, "memory '" STR_FMT "' not found", STR_ARG(hash));
+}
+
+static bool check(const struct memory_update_request *r, struct error *err)
+{
+    if (r->metadata.len > MEMORY_METADATA_MAX_BYTES)
+        return error_set(err, ERROR_LIMIT, "metadata has %zu bytes, at most %zu are allowed",
+                         r->metadata.len, MEMORY_METADATA_MAX_BYTES);
+    if (r->n_tags + r->n_add_tags > MEMORY_TAGS_MAX)
+        return error_set(err, ERROR_LIMIT, "at most %d tags are allowed", MEMORY_TAGS_MAX);
+    if (r->content.len && !r->is_versioned)
+        return error_set(err, ERROR_INVALID,
+                         "content can only be changed as a new version; set versioned");
+    if (r->is_versioned && text_strip(r->content).len == 0)
+        return error_set(err, ERROR_INVALID, "a new version needs the new content");
+    if (r->content.len > MEMORY_CONTENT_MAX_BYTES)
+        return error_set(err, ERROR_LIMIT, "content has %zu bytes, at most %zu are allowed",
+                         r->content.len, MEMORY_CONTENT_MAX_BYTES);
+    if (!text_check(r->content, err) || !text_check(r->reason, err))
+        return error_wrap(err, "updates");
+    return true;
+}
+
+/* -- fields ----------------------------------------------------------------------------------- */
+
+static bool same_tags(const struct memory *m, const struct str *tags, size_t n)
+{
+    if (m->n_tags != n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (!str_eq(m->tags[i], tags[i]))
+            return false;
+    }
+    return true;
+}
+
+static bool is_removed(struct str tag, const struct str *removed, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (str_eq(removed[i], tag))
+            return true;
+    }
+    return false;
+}
+
+static void change_tags(struct update *u)
+{
+    const struct memory_update_request *r = u->request;
+    const struct str *base = r->has_tags ? r->tags : u->now.tags, *removed, *tags;
+    size_t n_base = r->has_tags ? r->n_tags : u->now.n_tags, n_removed, n = 0, n_tags;
+    struct str *all = ARENA_NEW(u->a, struct str, n_base + r->n_add_tags + 1);
+
+    for (size_t i = 0; i < n_base; i++)
+        all[n++] = base[i];
+    for (size_t i = 0; i < r->n_add_tags; i++)
+        all[n++] = r->add_tags[i];
+    memory_normalise_tags(u->a, all, n, &tags, &n_tags);
+    memory_normalise_tags(u->a, r->remove_tags, r->n_remove_tags, &removed, &n_removed);
+    n = 0;
+    for (size_t i = 0; i < n_tags; i++) {
+        bool is_placeholder = n_tags > 1 && str_eq_c(tags[i], "untagged");
+
+        if (!is_placeholder && !is_removed(tags[i], removed, n_removed))
+            all[n++] = tags[i];
+    }
+    if (n == 0)
+        all[n++] = STR("untagged");
+    if (same_tags(&u->now, all, n))
+        return;
+    u->now.tags = all;
+    u->now.n_tags = n;
+    u->changed[u->n_changed++] = "tags";
+}
+
+static void change_type(struct update *u)
+{
+    struct str type;
+
+    if (!u->request->has_type)
+        return;
+    type = type_resolve(u->m, u->request->type, &u->requested_type);
+    if (str_eq(type, u->now.type))
+        return;
+    u->now.type = type;
+    u->changed[u->n_changed++] = "memory_type";
+}
+
+static bool change_metadata(struct update *u, struct error *err)
+{
+    struct str merged = u->now.metadata;
+
+    if (u->request->metadata.len &&
+        !json_merge_text(u->a, merged, u->request->metadata, &merged, err))
+        return false;
+    if (u->requested_type.len) {
+        json_t *patch =
+            json_must(json_pack("{s:o}", "requested_type", json_str(u->requested_type)));
+        bool is_ok = json_merge_text(u->a, merged, json_text(u->a, patch), &merged, err);
+
+        json_decref(patch);
+        if (!is_ok)
+            return false;
+    }
+    if (merged.len > MEMORY_METADATA_MAX_BYTES)
+        return error_set(err, ERROR_LIMIT,
+                         "metadata would have %zu bytes, at most %zu are allowed", merged.len,
+                         MEMORY_METADATA_MAX_BYTES);
+    if (!str_eq(merged, u->now.metadata)) {
+        u->now.metadata = merged;
+        u->changed[u->n_changed++] = "custom_metadata";
+    }
+    return true;
+}
+
+/* A change of tags or type moves updated_ms, one of metadata alone does not, unless asked to. */
+static void change_times(struct update *u)
+{
+    const struct memory_update_request *r = u->request;
+    bool is_content_change = false;
+    int64_t updated = u->now.updated_ms;
+
+    for (size_t i = 0; i < u->n_changed; i++)
+        is_content_change |= strcmp(u->changed[i], "custom_metadata") != 0;
+    if (r->is_touching_times) {
+        if (r->created_ms && r->created_ms != u->now.created_ms) {
+            u->now.created_ms = r->created_ms;
+            u->changed[u->n_changed++] = "created_at";
+        }
+        updated = r->updated_ms ? r->updated_ms : r->now_ms;
+    } else if (is_content_change) {
+        updated = r->now_ms;
+    }
+    if (updated != u->now.updated_ms) {
+        u->now.updated_ms = updated;
+        u->changed[u->n_changed++] = "updated_at";
+    }
+}
+
+static bool change_fields(struct update *u, struct error *err)
+{
+    change_tags(u);
+    change_type(u);
+    if (!change_metadata(u, err))
+        return false;
+    change_times(u);
+    return true;
+}
+
+static struct str changed_as_json(const struct update *u)
+{
+    json_t *fields = json_must(json_array()), *detail;
+    struct str text;
+
+    for (size_t i = 0; i < u->n_changed; i++)
+        json_array_append_new(fields, json_str(str_c(u->changed[i])));
+    detail = json_must(json_pack("{s:o}", "fields", fields));
+    text = json_text(u->a, detail);
+    json_decref(detail);
+    return text;
+}
+
+/* -- in place --------------------------------------------------------------------------------- */
+
+static bool read_current(struct update *u, struct error *err)
+{
+    struct memory *m;
+
+    if (!store_get(u->m->options.store, u->a, u->who->space, u->request->hash, TRASH_HIDE, &m,
+                   err))
+        return false;
+    if (!m)
+        return not_found(u->request->hash, err);
+    u->now = *m;
+    u->n_changed = 0;
+    return true;
+}
+
+static bool try_update(struct update *u, struct error *err)
+{
+    const struct store_actor actor = actor_of(u->who, u->request->now_ms);
+
+    if (!read_current(u, err) || !change_fields(u, err))
+        return false;
+    return u->n_changed == 0 ||
+           store_update(u->m->options.store, &actor, &u->now, changed_as_json(u), err);
+}
+
+static bool update_in_place(struct update *u, struct error *err)
+{
+    for (int i = 0; i < UPDATE_TRIES_MAX; i++) {
+        struct error problem = {0};
+
+        if (try_update(u, &problem))
+            return true;
+        if (problem.kind != ERROR_CONFLICT || i + 1 == UPDATE_TRIES_MAX) {
+            if (err)
+                *err = problem;
+            return false;
+        }
+    }
+    return false;
+}
+
+/* -- a new version ---------------------------------------------------------------------------- */
+
+static bool supersede(struct update *u, struct str *out_parent, struct error *err)
+{
+    const struct store_actor actor = actor_of(u->who, u->request->now_ms);
+    struct store_vectors vectors;
+    struct memory next;
+    bool is_cut;
+
+    if (!read_current(u, err) || !change_fields(u, err))
+        return false;
+    *out_parent = u->now.hash;
+    next = u->now;
+    next.content = u->request->content;
+    next.hash = memory_hash(u->a, next.content);
+    next.parent = u->now.hash;
+    next.created_ms = next.updated_ms = u->request->now_ms;
+    if (!embed_content(u->m, u->a, next.content, &vectors, &is_cut, err) ||
+        !store_supersede(u->m->options.store, &actor, u->now.hash, u->request->reason, &next,
+                         &vectors, err))
+        return false;
+    u->now.hash = next.hash;
+    u->changed[u->n_changed++] = "content";
+    return true;
+}
+
+bool memory_update(struct memory_service *m, const struct caller *who,
+                   const struct memory_update_request *request, struct arena *a,
+                   struct memory_update_result *out, struct error *err)
+{
+    struct update *u = ARENA_NEW(a, struct update, 1);
+    struct memory_update_result result = {0};
+
+    *u = (struct update){.m = m, .who = who, .request = request, .a = a};
+    if (!may(who, SCOPE_WRITE, err) || !check(request, err))
+        return false;
+    if (request->is_versioned ? !supersede(u, &result.parent_hash, err)
+                              : !update_in_place(u, err))
+        return false;
+    if (!store_get(m->options.store, a, who->space, u->now.hash, TRASH_HIDE, &result.memory,
+                   err))
+        return false;
+    if (!result.memory) /* deleted by somebody else since */
+        return not_found(u->now.hash, err);
+    result.changed = u->changed;
+    result.n_changed = u->n_changed;
+    result.requested_type = u->requested_type;
+    *out = result;
+    return true;
+}
+
+bool memory_restore(struct memory_service *m, const struct caller *who, struct str hash,
+                    int64_t revision, int64_t now_ms, struct arena *a, struct memory **out,
+                    struct error *err)
+{
+    const struct store_actor actor = actor_of(who, now_ms);
+    enum trash_filter where = revision > 0 ? TRASH_HIDE : TRASH_ONLY;
+    struct memory *found;
+
+    if (!may(who, SCOPE_WRITE, err) ||
+        !store_get(m->options.store, a, who->space, hash, where, &found, err))
+        return false;
+    if (!found)
+        return error_set(err, ERROR_NOT_FOUND, "memory '" STR_FMT "' not found%s",
+                         STR_ARG(hash), revision > 0 ? "" : " in the trash");
+    if (revision > 0 ? !store_revert(m->options.store, &actor, found->hash, revision, err)
+                     : !store_restore(m->options.store, &actor, found->hash, err))
+        return false;
+    return store_get(m->options.store, a, who->space, found->hash, TRASH_HIDE, out, err);
+}
