@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-static NORETURN void out_of_memory(void)
+void mem_abort(void)
 {
     fputs("level=error event=out_of_memory\n", stderr);
     abort();
@@ -15,7 +15,7 @@ void *mem_alloc(size_t n, size_t size)
     void *ptr = calloc(n ? n : 1, size ? size : 1);
 
     if (!ptr)
-        out_of_memory();
+        mem_abort();
     return ptr;
 }
 
@@ -24,10 +24,10 @@ void *mem_grow(void *ptr, size_t n, size_t size)
     size_t bytes;
 
     if (__builtin_mul_overflow(n, size, &bytes))
-        out_of_memory();
+        mem_abort();
     ptr = realloc(ptr, bytes ? bytes : 1);
     if (!ptr)
-        out_of_memory();
+        mem_abort();
     return ptr;
 }
 

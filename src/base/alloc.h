@@ -18,7 +18,8 @@
 #include "base/str.h"
 
 void *mem_alloc(size_t n, size_t size) __attribute__((malloc)); /* zeroed, n * size checked */
-void *mem_grow(void *ptr, size_t n, size_t size);    /* realloc; new part undefined */
+void *mem_grow(void *ptr, size_t n, size_t size); /* realloc; new part undefined */
+NORETURN void mem_abort(void); /* for libraries that return "no memory" to us */
 char *mem_dup(struct str s) __attribute__((malloc)); /* with a NUL behind it */
 
 #define NEW(type)          ((type *)mem_alloc(1, sizeof(type)))

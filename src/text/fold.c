@@ -4,11 +4,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "text/text.h"
 
-#include <stdlib.h>
 #include <unicase.h>
+#include <unictype.h>
 #include <uninorm.h>
 
-#include "base/buf.h"
+#include "base/alloc.h"
 
 /* The bytes of the last character of s, which is not empty. */
 static size_t last_char_bytes(struct str s)
@@ -57,39 +57,101 @@ static struct str lower_ascii(struct arena *a, struct str s)
     return str_n(copy, s.len);
 }
 
-/* Takes over what libunistring allocated. NULL means no memory or, against the contract, text that
- * is not UTF-8: the text is then taken as it is. */
-static struct str adopt(struct arena *a, uint8_t *bytes, size_t n, struct str otherwise)
-{
-    struct str copy;
+/* -- lower case ------------------------------------------------------------------------------- */
 
-    if (!bytes)
-        return otherwise;
-    copy = arena_dup(a, str_n((const char *)bytes, n));
-    free(bytes);
-    return copy;
+#define CAPITAL_SIGMA       0x03A3u
+#define SMALL_SIGMA         0x03C3u
+#define FINAL_SIGMA         0x03C2u
+#define CAPITAL_I_WITH_DOT  0x0130u
+#define COMBINING_DOT_ABOVE 0x0307u
+
+/* The first character that is not case-ignorable is cased: what both sides of a sigma ask. */
+static bool is_cased_before(struct str s)
+{
+    while (s.len) {
+        size_t n = last_char_bytes(s);
+        struct str last = str_sub(s, s.len - n, s.len);
+        uint32_t c;
+
+        if (text_next(&last, &c) && !uc_is_property_case_ignorable(c))
+            return uc_is_property_cased(c);
+        s.len -= n;
+    }
+    return false;
+}
+
+static bool is_cased_after(struct str s)
+{
+    uint32_t c;
+
+    while (text_next(&s, &c)) {
+        if (!uc_is_property_case_ignorable(c))
+            return uc_is_property_cased(c);
+    }
+    return false;
+}
+
+/* Character by character: u8_tolower() decides on final sigmas by rules of its own, and content
+ * hashes must not. Runs of ignorable characters are looked at twice at most, so this is linear. */
+static void add_lower(struct buf *b, struct str s)
+{
+    struct str rest = s;
+    uint32_t c;
+
+    for (size_t at = 0; text_next(&rest, &c); at = s.len - rest.len) {
+        if (c < 0x80) {
+            buf_add_char(b, (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c));
+        } else if (c == CAPITAL_SIGMA) {
+            bool is_final = is_cased_before(str_sub(s, 0, at)) && !is_cased_after(rest);
+
+            text_add_char(b, is_final ? FINAL_SIGMA : SMALL_SIGMA);
+        } else if (c == CAPITAL_I_WITH_DOT) { /* the only character whose lower case is two */
+            text_add_char(b, 'i');
+            text_add_char(b, COMBINING_DOT_ABOVE);
+        } else {
+            text_add_char(b, uc_tolower(c));
+        }
+    }
 }
 
 struct str text_lower(struct arena *a, struct str s)
 {
-    size_t n = 0;
-    uint8_t *bytes;
+    AUTO_BUF b = {0};
 
     if (is_ascii(s))
         return lower_ascii(a, s);
-    bytes = u8_tolower((const uint8_t *)s.ptr, s.len, "", NULL, NULL, &n);
-    return adopt(a, bytes, n, s);
+    add_lower(&b, s);
+    return arena_dup(a, buf_str(&b));
+}
+
+/* -- decomposition and printing --------------------------------------------------------------- */
+
+/* s with U+FFFD for each byte that belongs to no character. */
+static struct str repair(struct arena *a, struct str s)
+{
+    AUTO_BUF b = {0};
+    uint32_t c;
+
+    if (text_is_utf8(s))
+        return s;
+    while (text_next(&s, &c))
+        text_add_char(&b, c);
+    return arena_dup(a, buf_str(&b));
 }
 
 struct str text_decompose(struct arena *a, struct str s)
 {
+    AUTO_FREE
+    uint8_t *bytes = NULL;
     size_t n = 0;
-    uint8_t *bytes;
 
     if (is_ascii(s))
         return s;
+    s = repair(a, s);
     bytes = u8_normalize(UNINORM_NFD, (const uint8_t *)s.ptr, s.len, NULL, &n);
-    return adopt(a, bytes, n, s);
+    if (!bytes) /* checked text fails only without memory */
+        mem_abort();
+    return arena_dup(a, str_n((const char *)bytes, n));
 }
 
 static bool is_unsafe_to_print(uint32_t c)
