@@ -41,7 +41,7 @@
 
 /* Limits. Those of the first group are defaults of struct http_options. */
 #define HTTP_CONNECTIONS_MAX  1024                /* beyond: they queue in the kernel */
-#define HTTP_HEADER_MAX_BYTES ((size_t)32 << 10)  /* request line and headers; beyond: 431 */
+#define HTTP_HEADER_MAX_BYTES ((size_t)16 << 10)  /* request line and headers; beyond: 431 */
 #define HTTP_BODY_MAX_BYTES   ((size_t)4 << 20)   /* one body; beyond: 413 */
 #define HTTP_BODIES_MAX_BYTES ((size_t)256 << 20) /* all bodies in memory; beyond: 503 */
 #define HTTP_IDLE_S           5                   /* a connection without a request */

@@ -11,7 +11,8 @@
 
 #include "base/log.h"
 
-#define STREAM_BLOCK_BYTES ((size_t)16 << 10)
+/* For HTTP/1.0 clients; chunks to others go by the connection's own memory. */
+#define STREAM_BLOCK_BYTES ((size_t)4 << 10)
 
 struct buf *http_reply_body(struct http_request *r)
 {

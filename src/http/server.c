@@ -26,7 +26,7 @@
 #include "base/log.h"
 
 /* libmicrohttpd keeps a request's headers and the reply's in one piece of memory per connection. */
-#define REPLY_HEADER_BYTES ((size_t)32 << 10)
+#define REPLY_HEADER_BYTES ((size_t)8 << 10)
 
 static struct str *copy_strs(struct arena *a, const struct str *from, size_t n)
 {

@@ -12,7 +12,8 @@
 #include "tests/support/test.h"
 #include "tests/unit/http/client.h"
 
-#define CALLS_MAX 400
+#define CALLS_MAX  400
+#define BODIES_MAX 1500
 
 /* One request that is answered by the test, and what the server told about it. */
 struct call {
@@ -110,19 +111,26 @@ static void handle(struct http_request *r, void *ctx)
 
 static struct stage *stage_open(void)
 {
+    static const struct http_route routes[] = {
+        {.method = "GET", .path = "/late"},
+        {.method = "GET", .path = "/stream"},
+        {.method = "POST", .path = "/late", .body = HTTP_BODY_JSON},
+    };
     struct stage *stage = NEW(struct stage);
-    struct http_options options = {.host = STR("127.0.0.1"), .n_threads = 2};
+    struct http_options options = {
+        .host = STR("127.0.0.1"), .n_threads = 2, .bodies_max_bytes = BODIES_MAX};
     struct error err = {0};
 
     mutex_init(&stage->lock);
     cond_init(&stage->changed);
     CHECK_OK(http_server_new(&options, &stage->server, &err), err);
-    http_server_add(
-        stage->server,
-        &(struct http_route){.method = "GET", .path = "/late", .handle = handle, .ctx = stage});
-    http_server_add(stage->server,
-                    &(struct http_route){
-                        .method = "GET", .path = "/stream", .handle = handle, .ctx = stage});
+    for (size_t i = 0; i < COUNT(routes); i++) {
+        struct http_route route = routes[i];
+
+        route.handle = handle;
+        route.ctx = stage;
+        http_server_add(stage->server, &route);
+    }
     CHECK_OK(http_server_start(stage->server, &err), err);
     return stage;
 }
@@ -263,6 +271,39 @@ TEST(wakes_race_with_handlers)
     }
     thread_join(&thread);
     client_close(&c);
+    stage_close(stage);
+}
+
+static bool post(struct client *c, struct stage *stage, int n_bytes)
+{
+    return client_open(c, http_server_port(stage->server)) &&
+           client_send(c,
+                       "POST /late HTTP/1.1\r\nHost: localhost\r\n"
+                       "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%0*d",
+                       n_bytes, n_bytes, 0);
+}
+
+TEST(bodies_of_all_requests_together_have_a_limit)
+{
+    struct stage *stage = stage_open();
+    struct client held, refused, small;
+    struct reply r;
+
+    REQUIRE(post(&held, stage, 1000)); /* in memory until it is answered */
+    REQUIRE(stage_wait(stage, 1));
+    REQUIRE(post(&refused, stage, BODIES_MAX - 1000 + 1));
+    r = client_read(&refused);
+    CHECK_INT(r.status, 503);
+    CHECK_STR(reply_header(&r, "Retry-After"), "1");
+    client_close(&refused);
+    REQUIRE(post(&small, stage, BODIES_MAX - 1000));
+    REQUIRE(stage_wait(stage, 2));
+    call_say(&stage->calls[0], "held", true);
+    call_say(&stage->calls[1], "small", true);
+    CHECK_STR(client_read(&held).body, "held");
+    CHECK_STR(client_read(&small).body, "small");
+    client_close(&held);
+    client_close(&small);
     stage_close(stage);
 }
 

@@ -8,7 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "tests/support/test.h"
 #include "tests/unit/http/client.h"
 
@@ -227,45 +226,6 @@ TEST(endless_chunked_body_is_cut_off)
     CHECK(n_sent < 2 * HTTP_DRAIN_MAX_BYTES);
     client_close(&c);
     CHECK(says_hello(s));
-    http_server_free(s);
-}
-
-/* Posts n bytes; its status. */
-static int post(struct http_server *s, size_t n)
-{
-    AUTO_BUF body = {0};
-    struct client c;
-    struct reply r = {0};
-
-    while (body.len < n)
-        buf_add_char(&body, 'x');
-    if (client_open(&c, http_server_port(s)) &&
-        client_send(&c, JSON_POST "Content-Length: %zu\r\n\r\n%s", n, buf_cstr(&body)))
-        r = client_read(&c);
-    if (r.status == 503)
-        CHECK_STR(reply_header(&r, "Retry-After"), "1");
-    client_close(&c);
-    return r.status;
-}
-
-TEST(all_bodies_together_have_a_limit)
-{
-    struct http_server *s =
-        start_with((struct http_options){.body_max_bytes = 1000, .bodies_max_bytes = 1500});
-    int64_t deadline_ms = clock_monotonic_ms() + CLIENT_TIMEOUT_MS;
-    struct client held;
-    int status = 0;
-
-    REQUIRE(client_open(&held, http_server_port(s)));
-    CHECK(client_send(&held, JSON_POST "Content-Length: 1000\r\n\r\n%0900d", 0));
-    /* Until the server has read those 900 bytes there is room for these. */
-    while (status != 503 && clock_monotonic_ms() < deadline_ms)
-        status = post(s, 900);
-    CHECK_INT(status, 503);
-    CHECK(client_send(&held, "%0100d", 0));
-    CHECK_INT(client_read(&held).status, 200);
-    CHECK_INT(post(s, 900), 200);
-    client_close(&held);
     http_server_free(s);
 }
 
