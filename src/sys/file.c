@@ -118,6 +118,17 @@ bool sys_file_size(const char *path, int64_t *out)
     return true;
 }
 
+static bool make_dir(const char *path, struct error *err)
+{
+    struct stat st;
+
+    if (mkdir(path, 0700) == 0)
+        return true;
+    if (errno == EEXIST && stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+        errno = ENOTDIR;
+    return errno == EEXIST || fail(err, "make the folder", path);
+}
+
 bool sys_make_dirs(const char *path, struct error *err)
 {
     AUTO_ARENA a = {0};
@@ -127,13 +138,11 @@ bool sys_make_dirs(const char *path, struct error *err)
         if (*p != '/')
             continue;
         *p = '\0';
-        if (mkdir(copy, 0700) != 0 && errno != EEXIST)
-            return fail(err, "make the folder", copy);
+        if (!make_dir(copy, err))
+            return false;
         *p = '/';
     }
-    if (mkdir(copy, 0700) != 0 && errno != EEXIST)
-        return fail(err, "make the folder", copy);
-    return true;
+    return make_dir(copy, err);
 }
 
 bool sys_free_bytes(const char *path, int64_t *out, struct error *err)
