@@ -13,6 +13,7 @@
 #include <assert.h>
 
 #include "base/alloc.h"
+#include "text/text.h"
 
 #define FRAME_TOKENS   2 /* [CLS] and [SEP] */
 #define WINDOW_OVERLAP 64
@@ -68,12 +69,10 @@ const char *embed_path_name(const struct embedder *e)
     return e->kernels->name;
 }
 
-static bool check_size(struct str text, struct error *err)
+/* What of a text is looked at: without a limit a text of blanks could take any time. */
+static struct str beginning(struct str text)
 {
-    if (text.len <= EMBED_TEXT_MAX_BYTES)
-        return true;
-    return error_set(err, ERROR_LIMIT, "the text has %zu bytes, at most %zu can be embedded",
-                     text.len, EMBED_TEXT_MAX_BYTES);
+    return text_first_bytes(text, EMBED_TEXT_MAX_BYTES);
 }
 
 /* Puts [CLS] and [SEP] around the n ids in framed[1..]; returns how many there are then. */
@@ -84,22 +83,18 @@ static size_t frame(const struct embedder *e, int32_t *framed, size_t n)
     return n + FRAME_TOKENS;
 }
 
-bool embed_tokenize(const struct embedder *e, struct arena *a, struct str text,
-                    size_t max_tokens, const int32_t **out_ids, size_t *out_n,
-                    struct error *err)
+void embed_tokenize(const struct embedder *e, struct arena *a, struct str text,
+                    size_t max_tokens, const int32_t **out_ids, size_t *out_n)
 {
     int32_t *ids;
 
     assert(max_tokens >= FRAME_TOKENS);
-    if (!check_size(text, err))
-        return false;
-    /* No text has more tokens than bytes, and room for those of a short one is enough. */
-    max_tokens = MIN(max_tokens, text.len + FRAME_TOKENS);
+    text = beginning(text);
+    max_tokens = MIN(max_tokens, text.len + FRAME_TOKENS); /* a token has a byte or more */
     ids = ARENA_NEW(a, int32_t, max_tokens);
     *out_n =
         frame(e, ids, tokenizer_run(&e->model.vocab, text, ids + 1, max_tokens - FRAME_TOKENS));
     *out_ids = ids;
-    return true;
 }
 
 bool embed_text(const struct embedder *e, struct str text, float *out, struct error *err)
@@ -108,8 +103,8 @@ bool embed_text(const struct embedder *e, struct str text, float *out, struct er
     const int32_t *ids;
     size_t n;
 
-    if (!embed_tokenize(e, &scratch, text, embed_max_tokens(e), &ids, &n, err))
-        return false;
+    (void)err;
+    embed_tokenize(e, &scratch, text, embed_max_tokens(e), &ids, &n);
     encoder_run(&e->model, e->kernels, ids, n, out);
     return true;
 }
@@ -181,31 +176,39 @@ static size_t read_tokens(const struct embedder *e, struct arena *a, struct str 
     return tokenizer_run(&e->model.vocab, text, ids, max);
 }
 
+/* Covers the n ids; returns the number of windows, 1 to EMBED_PARTS_MAX. */
+static size_t cut_windows(const struct embedder *e, const int32_t *ids, size_t n,
+                          struct window out[EMBED_PARTS_MAX])
+{
+    size_t room = embed_max_tokens(e) - FRAME_TOKENS;
+    size_t overlap = MIN((size_t)WINDOW_OVERLAP, room / 4); /* less in shorter windows */
+    const struct vocab *v = &e->model.vocab;
+    size_t n_windows = 0;
+
+    out[n_windows++] = window_at(v, ids, n, 0, room);
+    while (out[n_windows - 1].to < n && n_windows < EMBED_PARTS_MAX) {
+        size_t from = next_start(v, ids, out[n_windows - 1], overlap);
+
+        out[n_windows++] = window_at(v, ids, n, from, room);
+    }
+    return n_windows;
+}
+
 bool embed_parts(const struct embedder *e, struct arena *a, struct str text,
                  const float **out_vectors, size_t *out_n, bool *out_is_cut, struct error *err)
 {
-    size_t room = embed_max_tokens(e) - FRAME_TOKENS;
-    size_t overlap = MIN(WINDOW_OVERLAP, room / 4); /* a quarter of shorter windows */
-    const struct vocab *v = &e->model.vocab;
     struct window windows[EMBED_PARTS_MAX];
+    struct str looked_at = beginning(text);
     const int32_t *ids;
-    float *vectors;
-    size_t n, n_windows = 0;
+    size_t n = read_tokens(e, a, looked_at, &ids);
+    size_t n_windows = cut_windows(e, ids, n, windows);
+    float *vectors = ARENA_NEW(a, float, n_windows *embed_dim(e));
 
-    if (!check_size(text, err))
-        return false;
-    n = read_tokens(e, a, text, &ids);
-    windows[n_windows++] = window_at(v, ids, n, 0, room);
-    while (windows[n_windows - 1].to < n && n_windows < EMBED_PARTS_MAX) {
-        size_t from = next_start(v, ids, windows[n_windows - 1], overlap);
-
-        windows[n_windows++] = window_at(v, ids, n, from, room);
-    }
-    vectors = ARENA_NEW(a, float, n_windows *embed_dim(e));
+    (void)err;
     for (size_t i = 0; i < n_windows; i++)
         embed_window(e, ids, windows[i], vectors + i * embed_dim(e));
     *out_vectors = vectors;
     *out_n = n_windows;
-    *out_is_cut = windows[n_windows - 1].to < n;
+    *out_is_cut = windows[n_windows - 1].to < n || looked_at.len < text.len;
     return true;
 }

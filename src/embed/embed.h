@@ -6,8 +6,10 @@
  * also the whole checksum.
  *
  * Shapes   a vector is float[embed_dim()], unit length.
- * Input    checked UTF-8. A text longer than embed_max_tokens() is cut by embed_text(); embed_parts()
- *          covers it with overlapping windows instead.
+ * Input    checked UTF-8, of which the first EMBED_TEXT_MAX_BYTES count. A text longer than
+ *          embed_max_tokens() is cut by embed_text(); embed_parts() covers it with overlapping
+ *          windows instead.
+ * Errors   an embedder that runs in this process cannot fail once it is open; others may.
  * Threads  any: an embedder is read-only after opening, each call brings its own working memory.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -22,9 +24,10 @@
 #include "base/error.h"
 #include "base/str.h"
 
-#define EMBED_MODEL_MINILM   "sentence-transformers/all-MiniLM-L6-v2"
-#define EMBED_PARTS_MAX      64 /* windows of one text; what lies beyond has no vector */
-#define EMBED_TEXT_MAX_BYTES ((size_t)1024 * 1024)
+#define EMBED_MODEL_MINILM "sentence-transformers/all-MiniLM-L6-v2"
+#define EMBED_PARTS_MAX    64 /* windows of one text; what lies beyond has no vector */
+#define EMBED_TEXT_MAX_BYTES                                                                   \
+    ((size_t)1024 * 1024) /* ten times what fits in those, in English */
 
 struct embedder;
 
@@ -44,16 +47,16 @@ NODISCARD bool embed_text(const struct embedder *e, struct str text, float *out,
 /*
  * A text of any length as 1 to EMBED_PARTS_MAX vectors over overlapping windows of tokens; a text
  * within embed_max_tokens() gives exactly the vector of embed_text(). The vectors are in the arena,
- * one after the other. *out_is_cut: the text went on beyond the last window.
+ * one after the other. *out_is_cut: the text goes on beyond the last window.
  */
 NODISCARD bool embed_parts(const struct embedder *e, struct arena *a, struct str text,
                            const float **out_vectors, size_t *out_n, bool *out_is_cut,
                            struct error *err);
 
-/* The token ids as the model sees them, [CLS] and [SEP] included, at most max_tokens. */
-NODISCARD bool embed_tokenize(const struct embedder *e, struct arena *a, struct str text,
-                              size_t max_tokens, const int32_t **out_ids, size_t *out_n,
-                              struct error *err);
+/* The token ids as the model sees them, [CLS] and [SEP] included, at most max_tokens (>= 2), in the
+ * arena. */
+void embed_tokenize(const struct embedder *e, struct arena *a, struct str text,
+                    size_t max_tokens, const int32_t **out_ids, size_t *out_n);
 
 /* Reads the whole file and compares its checksum. */
 NODISCARD bool embed_verify(const char *path, struct error *err);

@@ -195,7 +195,7 @@ static bool find_section(struct str file, uint32_t kind, uint32_t layer, struct 
 static bool read_vocab(struct str file, struct vocab *v, struct error *err)
 {
     const struct model_header *h = header_of(file);
-    struct str slots, pieces, bytes;
+    struct str slots = {0}, pieces = {0}, bytes = {0}; /* for gcc, which sees paths without */
 
     if (!find_section(file, SECTION_VOCAB_SLOTS, 0, &slots, err) ||
         !find_section(file, SECTION_VOCAB_PIECES, 0, &pieces, err) ||
@@ -224,7 +224,7 @@ static bool read_floats(struct str file, const struct section_rule *rule, uint32
                         struct model *m, struct error *err)
 {
     void *base = rule->is_of_layer ? (void *)&m->layers[layer] : (void *)m;
-    struct str bytes;
+    struct str bytes = {0};
 
     if (!find_section(file, rule->kind, layer, &bytes, err))
         return false;
