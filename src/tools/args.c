@@ -73,7 +73,8 @@ bool arg_int(const json_t *args, const char *key, int64_t min, int64_t max, int6
 
     if (!json_get_int(args, "", key, &value, err))
         return false;
-    *out = MIN(MAX(value, min), max);
+    if (json_has(args, key)) /* a default may lie outside, for "not given" */
+        *out = MIN(MAX(value, min), max);
     return true;
 }
 

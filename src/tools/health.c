@@ -34,7 +34,7 @@ static json_t *statistics_json(const struct memory_health_result *h)
         obj_put_str(s, "no_model_because", h->model_why);
     }
     obj_put_int(s, "database_size_bytes", h->bytes_on_disk);
-    obj_put_real(s, "database_size_mb", (double)(h->bytes_on_disk * 100 / (1024 * 1024)) / 100);
+    obj_put_megabytes(s, "database_size_mb", h->bytes_on_disk);
     obj_put_int(s, "free_disk_bytes", h->bytes_free);
     return s;
 }

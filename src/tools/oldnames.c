@@ -51,17 +51,16 @@ static bool day_after(const struct tool_call *c, const char *key, struct str tex
                       struct str *out, struct error *err)
 {
     struct str date = str_sub(text, 0, strlen("YYYY-MM-DD"));
-    struct tm tm = {0};
-    int64_t ms;
+    int64_t year, month, day, ms;
+    struct tm tm;
 
     if (!memory_parse_date(date, &ms, err))
         return error_wrap(err, "%s", key);
-    if (sscanf(arena_cstr(c->arena, date), "%4d-%2d-%2d", &tm.tm_year, &tm.tm_mon,
-               &tm.tm_mday) != 3)
+    if (!str_to_int(str_sub(date, 0, 4), &year) || !str_to_int(str_sub(date, 5, 7), &month) ||
+        !str_to_int(str_sub(date, 8, 10), &day))
         return error_set(err, ERROR_INVALID, "%s: not of the form YYYY-MM-DD", key);
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
-    tm.tm_mday += 1;
+    tm = (struct tm){
+        .tm_year = (int)year - 1900, .tm_mon = (int)month - 1, .tm_mday = (int)day + 1};
     timegm(&tm); /* carries the day over into month and year */
     *out =
         arena_printf(c->arena, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);

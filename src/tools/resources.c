@@ -54,13 +54,19 @@ static bool percent_decode(struct arena *a, struct str in, struct str *out)
     return text_check(*out, NULL);
 }
 
+/* The characters that a URI may hold as they are (RFC 3986, "unreserved"). */
+static bool is_unreserved(unsigned char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+           c == '-' || c == '.' || c == '_' || c == '~';
+}
+
 static void percent_encode(struct str in, struct buf *out)
 {
     for (size_t i = 0; i < in.len; i++) {
         unsigned char c = (unsigned char)in.ptr[i];
 
-        if ((c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-            memchr("-._~", c, 4))
+        if (is_unreserved(c))
             buf_add_char(out, (char)c);
         else
             buf_printf(out, "%%%02X", c);

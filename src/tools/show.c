@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/tools_int.h"
 
+#include <math.h>
+
 #include "base/clock.h"
 #include "text/text.h"
 
@@ -29,6 +31,11 @@ void obj_put_bool(json_t *obj, const char *key, bool value)
 void obj_put_real(json_t *obj, const char *key, double value)
 {
     obj_put(obj, key, json_real(value));
+}
+
+void obj_put_megabytes(json_t *obj, const char *key, int64_t bytes)
+{
+    obj_put_real(obj, key, round((double)bytes / (1024.0 * 1024) * 100) / 100);
 }
 
 struct memory memory_cut(struct arena *a, const struct memory *m, size_t max_chars)

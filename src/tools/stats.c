@@ -69,8 +69,7 @@ bool stats_read(const struct tool_call *c, json_t **out, struct error *err)
     data = json_must(json_object());
     obj_put_str(data, "backend", STR("sqlite"));
     put_counts(data, &s);
-    obj_put_real(data, "database_size_mb",
-                 (double)(s.bytes_on_disk * 100 / (1024 * 1024)) / 100);
+    obj_put_megabytes(data, "database_size_mb", s.bytes_on_disk);
     if (s.oldest_ms)
         obj_put(data, "oldest_iso", view_iso(s.oldest_ms));
     if (s.newest_ms)

@@ -144,7 +144,7 @@ static bool get_prompt(struct mcp_call *call, const struct prompt *p, const json
     static bool get_##prompt(struct mcp_call *call, const json_t *args, json_t **out,          \
                              struct error *err)                                                \
     {                                                                                          \
-        return get_prompt(call, &prompt, args, out, err);                                      \
+        return get_prompt(call, &(prompt), args, out, err);                                    \
     }
 PROMPT_GETTER(prompt_review)
 PROMPT_GETTER(prompt_analysis)

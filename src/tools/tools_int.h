@@ -139,6 +139,7 @@ void obj_put_str(json_t *obj, const char *key, struct str value);
 void obj_put_int(json_t *obj, const char *key, int64_t value);
 void obj_put_bool(json_t *obj, const char *key, bool value);
 void obj_put_real(json_t *obj, const char *key, double value);
+void obj_put_megabytes(json_t *obj, const char *key, int64_t bytes); /* to two decimals */
 
 /* The shape "stats" of docs/api.md: of memory_stats and memory://stats. New reference. */
 NODISCARD bool stats_read(const struct tool_call *c, json_t **out, struct error *err);

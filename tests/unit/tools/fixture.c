@@ -74,7 +74,8 @@ bool fixture_open(struct fixture *f, const struct fixture_options *o)
     tools.version = STR("1.2.3");
     tools.is_hybrid = true;
     f->tools = tools_new(&tools);
-    must(mcp_server_new(tools_tables(f->tools), str_c(secret), &f->server, &err), "server", &err);
+    must(mcp_server_new(tools_tables(f->tools), str_c(secret), &f->server, &err), "server",
+         &err);
     return true;
 }
 
@@ -143,7 +144,7 @@ json_t *fixture_request(struct fixture *f, const char *method, const char *param
     return post(f, buf_str(&body));
 }
 
-static const struct mcp_tool *find_tool(const struct fixture *f, const char *name)
+const struct mcp_tool *fixture_tool(const struct fixture *f, const char *name)
 {
     const struct mcp_tables *tables = tools_tables(f->tools);
 
@@ -159,7 +160,7 @@ static const struct mcp_tool *find_tool(const struct fixture *f, const char *nam
 
 static void check_output(const struct fixture *f, const char *tool, const json_t *result)
 {
-    const struct mcp_tool *row = find_tool(f, tool);
+    const struct mcp_tool *row = fixture_tool(f, tool);
     struct error err = {0};
     AUTO_JSON *definition = NULL;
 
@@ -187,6 +188,14 @@ json_t *fixture_call(struct fixture *f, const char *tool, const char *args)
     json_decref(answer);
     check_output(f, tool, result);
     return result;
+}
+
+void fixture_do(struct fixture *f, const char *tool, const char *args)
+{
+    AUTO_JSON *result = fixture_call(f, tool, args);
+
+    if (!CHECK(!result_is_error(result)))
+        printf("  %s %s: " STR_FMT "\n", tool, args, STR_ARG(result_text(result)));
 }
 
 struct str result_text(const json_t *result)

@@ -44,6 +44,9 @@ json_t *fixture_request(struct fixture *f, const char *method, const char *param
 /* New reference: the result of tools/call; args is JSON with ' for ". */
 json_t *fixture_call(struct fixture *f, const char *tool, const char *args);
 
+/* The same, where only success counts. */
+void fixture_do(struct fixture *f, const char *tool, const char *args);
+
 /* Borrowed from a result. */
 struct str result_text(const json_t *result);
 const json_t *result_data(const json_t *result); /* structuredContent */
@@ -60,6 +63,9 @@ size_t data_len(const json_t *result, const char *key); /* of an array member */
         CHECK(str_starts(result_text(result), STR("Error: ")));                                \
         CHECK_HAS(result, part);                                                               \
     } while (0)
+
+/* The row of a tool or old name, or NULL. */
+const struct mcp_tool *fixture_tool(const struct fixture *f, const char *name);
 
 /* Stores a memory and returns its hash, which lives until the next call. */
 const char *fixture_store(struct fixture *f, const char *content, const char *tags);

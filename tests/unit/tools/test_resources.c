@@ -84,7 +84,7 @@ TEST(resources_are_read)
         {"memory://tag/caf%c3%a9%2Fbar", "count", 1},
         {"memory://tag/nobody", "count", 0},
         {"memory://search/database", "count", 1},
-        {"memory://search/the%20database%3F", "count", 2},
+        {"memory://search/the%20database%3F", "count", 1},
     };
     AUTO_FIXTURE f;
 
@@ -119,6 +119,31 @@ TEST(one_memory_is_read_by_hash_or_prefix)
     snprintf(uri, sizeof(uri), "memory://memory/%.8s", fixture_store(&f, "one", "a"));
     data = read_json(&f, uri);
     CHECK_STR(json_view(json_object_get(data, "content")), "one");
+}
+
+TEST(resources_keep_the_hard_limit)
+{
+    AUTO_FIXTURE f;
+    AUTO_JSON *recent = NULL, *one = NULL;
+    AUTO_BUF content = {0}, text = {0};
+    char uri[96];
+
+    REQUIRE(fixture_open(&f, NULL));
+    while (content.len < 60000)
+        buf_add_c(&content, "long ");
+    fixture_store(&f, buf_cstr(&content), "a");
+    while (content.len < 200000)
+        buf_add_c(&content, "longer ");
+    snprintf(uri, sizeof(uri), "memory://memory/%s",
+             fixture_store(&f, buf_cstr(&content), "a"));
+    recent = read_json(&f, "memory://recent/10");
+    CHECK_INT(json_integer_value(json_object_get(recent, "count")), 1);
+    CHECK(json_is_true(json_object_get(recent, "truncated")));
+    CHECK_INT(json_integer_value(json_object_get(recent, "next_offset")), 1);
+    one = read_json(&f, uri);
+    json_write(&text, one);
+    CHECK(text.len <= TOOLS_RESPONSE_MAX_CHARS);
+    CHECK(str_contains(buf_str(&text), STR("[content cut: ")));
 }
 
 TEST(what_is_no_resource_is_not_found)

@@ -23,10 +23,10 @@ TEST(store_confirms_with_the_hash)
 TEST(store_twice_is_a_successful_no_op)
 {
     AUTO_FIXTURE f;
-    AUTO_JSON *first = NULL, *second = NULL;
+    AUTO_JSON *second = NULL;
 
     REQUIRE(fixture_open(&f, NULL));
-    first = fixture_call(&f, "memory_store", "{'content':'Hello World'}");
+    fixture_do(&f, "memory_store", "{'content':'Hello World'}");
     second = fixture_call(&f, "memory_store", "{'content':'  hello WORLD '}");
     CHECK(!result_is_error(second));
     CHECK_HAS(second, "Duplicate content detected");
@@ -98,12 +98,12 @@ TEST(store_warns_of_an_unknown_type)
 TEST(store_keeps_metadata_without_tags_and_type)
 {
     AUTO_FIXTURE f;
-    AUTO_JSON *stored = NULL, *found = NULL;
+    AUTO_JSON *found = NULL;
     AUTO_BUF metadata = {0};
 
     REQUIRE(fixture_open(&f, NULL));
-    stored = fixture_call(&f, "memory_store",
-                          "{'content':'x','metadata':{'tags':'a','type':'note','k':[1,null]}}");
+    fixture_do(&f, "memory_store",
+               "{'content':'x','metadata':{'tags':'a','type':'note','k':[1,null]}}");
     found = fixture_call(&f, "memory_list", "{}");
     json_write(
         &metadata,

@@ -157,12 +157,12 @@ TEST(update_makes_a_new_version)
 TEST(update_restores_from_the_trash)
 {
     AUTO_SETUP s;
-    AUTO_JSON *gone = NULL, *none = NULL, *back = NULL, *twice = NULL;
+    AUTO_JSON *none = NULL, *back = NULL, *twice = NULL;
     AUTO_BUF args = {0};
 
     REQUIRE(open_one(&s));
     buf_printf(&args, "{'content_hash':'%s'}", s.hash);
-    gone = fixture_call(&s.f, "memory_delete", buf_cstr(&args));
+    fixture_do(&s.f, "memory_delete", buf_cstr(&args));
     none = reread(&s);
     CHECK(!none);
     back = update(&s, "'restore':true");
@@ -175,10 +175,13 @@ TEST(update_restores_from_the_trash)
 TEST(update_goes_back_to_a_revision)
 {
     AUTO_SETUP s;
-    AUTO_JSON *changed = NULL, *back = NULL, *none = NULL;
+    AUTO_JSON *back = NULL, *none = NULL;
+    AUTO_BUF args = {0};
 
     REQUIRE(open_one(&s));
-    changed = update(&s, "'updates':{'tags':['z'],'memory_type':'decision'}");
+    buf_printf(&args, "{'content_hash':'%s','updates':{'tags':['z'],'memory_type':'decision'}}",
+               s.hash);
+    fixture_do(&s.f, "memory_update", buf_cstr(&args));
     check_member(&s, "revision", "2");
     back = update(&s, "'revision':1");
     CHECK_HAS(back, "Back to revision 1, as revision 3");

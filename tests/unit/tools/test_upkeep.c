@@ -29,13 +29,13 @@ TEST(health_tells_the_truth_without_a_model)
 TEST(stats_count_memories)
 {
     AUTO_FIXTURE f;
-    AUTO_JSON *r = NULL, *ignored = NULL;
+    AUTO_JSON *r = NULL;
     const json_t *tag;
 
     REQUIRE(fixture_open(&f, NULL));
     fixture_store(&f, "one", "a,b");
     fixture_store(&f, "two", "a");
-    ignored = fixture_call(&f, "memory_search", "{'query':'one'}");
+    fixture_do(&f, "memory_search", "{'query':'one'}");
     r = fixture_call(&f, "memory_stats", "{}");
     CHECK_INT(data_int(r, "total_memories"), 2);
     CHECK_INT(data_int(r, "memories_this_week"), 2);
@@ -91,12 +91,12 @@ TEST(cleanup_finds_nothing)
 TEST(cleanup_purges_old_trash_only)
 {
     AUTO_FIXTURE f;
-    AUTO_JSON *gone = NULL, *early = NULL, *dry = NULL, *real = NULL, *left = NULL;
+    AUTO_JSON *early = NULL, *dry = NULL, *real = NULL, *left = NULL;
 
     if (!fixture_open(&f, &(struct fixture_options){.has_model = true}))
         return;
     fixture_store(&f, "one", "a");
-    gone = fixture_call(&f, "memory_delete", "{'tags':'a'}");
+    fixture_do(&f, "memory_delete", "{'tags':'a'}");
     early = fixture_call(&f, "memory_cleanup", "{'dry_run':false,'purge_trash_days':1}");
     CHECK_INT(data_int(early, "purged"), 0);
     f.now_ms += 3 * DAY_MS;
