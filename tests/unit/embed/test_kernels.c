@@ -140,6 +140,23 @@ TEST(gelu_is_exact_to_3e_7)
     }
 }
 
+/* softmax(0, x) is (1, e^x) over their sum, so that the quotient shows the exponential alone. */
+TEST(exponentials_are_exact_to_3e_7)
+{
+    for (size_t p = 0; p < n_paths; p++) {
+        double worst = 0;
+
+        for (int i = 0; i < 80000; i++) {
+            float x = (float)-i / 1000, y[2] = {0, x};
+            double want = exp((double)x);
+
+            paths[p]->softmax(y, 2, 1);
+            worst = fmax(worst, fabs((double)y[1] / (double)y[0] - want) / want);
+        }
+        CHECK_NEAR(worst, 0, 3e-7 + 2 * 6e-8); /* and two roundings by the division */
+    }
+}
+
 static void check_softmax(const struct kernels *k, size_t n, float scale, float spread)
 {
     AUTO_FREE
