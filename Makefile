@@ -14,7 +14,7 @@ WEIGHTS := .cache/all-MiniLM-L6-v2
 
 all:
 	@scripts/setup.sh run
-	@scripts/build.sh release
+	@scripts/build.sh release memoryd
 	@scripts/model.sh $(MEMORYD) $(WEIGHTS) $(MODEL)
 
 run: all

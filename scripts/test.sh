@@ -72,7 +72,7 @@ phase_unit() { meson_tests debug --suite unit; }
 phase_fuzz() { meson_tests debug --suite fuzz; }
 
 phase_release() {
-    scripts/build.sh release && scripts/model.sh "$MEMORYD" .cache/all-MiniLM-L6-v2 "$MODEL" &&
+    scripts/build.sh release memoryd && scripts/model.sh "$MEMORYD" .cache/all-MiniLM-L6-v2 "$MODEL" &&
         count 1 0
 }
 

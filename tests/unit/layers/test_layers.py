@@ -7,6 +7,9 @@ include headers of its own folder and of folders above it in that list (files of
 all); of another folder only its public header, X/X.h (base/ has several); and a library's headers
 only where that library belongs. So nothing can go round in a circle either.
 
+Besides, every file names its licence, and a .c file includes a header of its own folder before any
+other, so that each header is known to stand alone.
+
 First the check is tried on made-up files that break each rule: a check that finds nothing proves
 nothing.
 """
@@ -16,6 +19,7 @@ import sys
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)
 COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
+LICENCE = "SPDX-License-Identifier: Apache-2.0"
 SUBDIR = re.compile(r"^\s*subdir\('([^']+)'\)", re.MULTILINE)
 
 # Which folder may include which library's headers. jansson is not here: edges may use it.
@@ -79,6 +83,35 @@ def check(order, files):
     return problems
 
 
+def check_form(files):
+    """Files without a licence line, or whose own header does not come first."""
+    problems = []
+    for path, text in sorted(files.items()):
+        if LICENCE not in text:
+            problems.append(f"{path} does not say {LICENCE}")
+        first = INCLUDE.search(COMMENT.sub("", text))
+        if path.endswith(".c") and folder_of(path) and first:
+            if first[1] == "<" or folder_of(first[2]) != folder_of(path):
+                problems.append(f"{path} includes {first[2]} before a header of its own folder")
+    return problems
+
+
+def self_check_form():
+    licence = f"/* {LICENCE} */\n"
+    rows = [
+        ("a/a.c", licence + '#include "a/a.h"\n#include <stdio.h>\n', 0),
+        ("a/a.h", licence + "#include <stdio.h>\n", 0),
+        ("app.c", licence + '#include "app.h"\n', 0),
+        ("a/a.h", "#include <stdio.h>\n", 1),
+        ("a/a.c", licence + '#include <stdio.h>\n#include "a/a.h"\n', 1),
+        ("a/a.c", licence + '#include "b/b.h"\n#include "a/a.h"\n', 1),
+    ]
+    wrong = [row for row in rows if len(check_form({row[0]: row[1]})) != row[2]]
+    for row in wrong:
+        print(f"self-check: {row}")
+    return not wrong
+
+
 def self_check():
     """False if a rule is not enforced, or something allowed is refused."""
     order = ["base", "text", "json", "crypto", "store", "http", "tools"]
@@ -124,12 +157,12 @@ def main():
         path.relative_to(src).as_posix(): path.read_text()
         for path in src.rglob("*.[ch]")
     }
-    if not self_check():
+    if not self_check() or not self_check_form():
         return 1
     if len(order) < 5 or len(files) < 50:
         print(f"found only {len(order)} folders and {len(files)} files in {src}")
         return 1
-    problems = check(order, files)
+    problems = check(order, files) + check_form(files)
     print("\n".join(problems) or f"{len(files)} files keep to the layers")
     return 1 if problems else 0
 
