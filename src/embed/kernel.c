@@ -151,17 +151,20 @@ static void matmul(const struct matmul *m)
 }
 
 /*
- * e^x for x <= 0. x = n ln 2 + r with |r| <= ln 2 / 2; e^r by its Taylor series to r^6, whose rest is
- * under 1.3e-7; 2^n by writing n into the exponent. Below -87, where 2^n would no longer be a normal
- * number, the result is that of -87, about 1.6e-38.
+ * e^x for x <= 0. With x = (n + f) ln 2, |f| <= 1/2: e^(f ln 2) by its Taylor series to the 6th power,
+ * whose rest is under 1.3e-7, and 2^n by writing n into the exponent. Below -87, where 2^n would no
+ * longer be a normal number, the result is that of -87, about 1.6e-38.
+ *
+ * The rounding of x / ln 2 makes the relative error grow with |x|, to 4e-6 at -80. What the callers
+ * need is a small absolute one; and the usual cure, subtracting n ln 2 in two parts, is undone by the
+ * leave to reorder sums.
  */
 INLINE float exp_negative(float x)
 {
-    static const float log2e = 1.44269504f;
-    static const float ln2_hi = 0.693359375f, ln2_lo = -2.12194440e-4f; /* their sum is ln 2 */
-    float t = x > -87.0f ? x : -87.0f;
-    int n = (int)(t * log2e - 0.5f); /* to the nearest: t is negative, the cast cuts */
-    float r = (t - (float)n * ln2_hi) - (float)n * ln2_lo;
+    static const float log2e = 1.44269504f, ln2 = 0.693147181f;
+    float t = (x > -87.0f ? x : -87.0f) * log2e;
+    int n = (int)(t - 0.5f); /* to the nearest: t is negative, the cast cuts */
+    float r = (t - (float)n) * ln2;
     float sum = 1.0f / 720;
     int bits = (n + 127) * (1 << 23);
     float power;

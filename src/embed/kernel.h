@@ -39,7 +39,7 @@ struct norm {
 struct kernels {
     const char *name; /* what embed_path_name() says */
     void (*matmul)(const struct matmul *m);
-    /* x = softmax(scale * x); each exponential within 3e-7 of its value, relative. */
+    /* x = softmax(scale * x); each exponential, of 1 at most, within 3e-7. */
     void (*softmax)(float *x, size_t n, float scale);
     /* x = x * Phi(x), the exact form of GELU; absolute error under 3e-7 for |x| <= 16. */
     void (*gelu)(float *x, size_t n);
