@@ -15,8 +15,8 @@
  * is modern (2026-07-28), everything else legacy (2024-11-05 to 2025-11-25).
  *
  * Owner    objects below are reference-counted where marked; tables are borrowed for the server's life.
- * Threads  any, unless said otherwise. Wake callbacks are called without a lock held and may come
- *          from any thread; they must not call back into mcp/.
+ * Threads  any, unless said otherwise. Wake callbacks may come from any thread, one at a time for one
+ *          exchange or channel; they must not call back into mcp/.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef MCP_MCP_H
@@ -92,6 +92,9 @@ struct mcp_tables {
     bool (*complete)(struct mcp_call *call, const json_t *params, json_t **out,
                      struct error *err);
     bool has_logging;
+    /* Refuse headers that disagree with the message from Claude's clients too, which are known to
+     * mix those of both eras; else the message decides for them. */
+    bool is_strict;
     void *data; /* mcp_call_server_data() */
 };
 

@@ -1,0 +1,158 @@
+/* server.c - the server object: opening, time, waking, shutting down. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "mcp/mcp_int.h"
+
+#include <assert.h>
+
+#define KEY_MIN_BYTES 32
+
+bool mcp_server_new(const struct mcp_tables *tables, struct str key, struct mcp_server **out,
+                    struct error *err)
+{
+    struct mcp_server *s = NEW(struct mcp_server);
+    uint64_t seed = 0;
+
+    assert(key.len >= KEY_MIN_BYTES);
+    memcpy(&seed, key.ptr, sizeof(seed));
+    s->from = tables;
+    s->key = str_n(mem_dup(key), key.len);
+    mutex_init(&s->lock);
+    cond_init(&s->answered);
+    map_init(&s->sessions, seed);
+    if (!tables_init(&s->tables, tables, err)) {
+        mcp_server_free(s);
+        return false;
+    }
+    *out = s;
+    return true;
+}
+
+static void end_all_sessions(struct mcp_server *s)
+{
+    struct str id;
+    void *session;
+    size_t at = 0;
+    MUTEX_SCOPE(&s->lock);
+
+    while (map_next(&s->sessions, &at, &id, &session))
+        session_end_locked(s, session);
+}
+
+void mcp_server_free(struct mcp_server *s)
+{
+    if (!s)
+        return;
+    end_all_sessions(s);
+    assert(!s->exchanges && !s->channels && !s->calls && !s->listeners);
+    map_deinit(&s->sessions);
+    tables_deinit(&s->tables);
+    cond_deinit(&s->answered);
+    mutex_deinit(&s->lock);
+    free((void *)(uintptr_t)s->key.ptr);
+    free(s);
+}
+
+void server_note_time_locked(struct mcp_server *s, int64_t now_ms)
+{
+    s->now_ms = MAX(s->now_ms, now_ms); /* the clock may be set back; our ages must not */
+}
+
+/* -- waking ------------------------------------------------------------------------------------ */
+
+static struct mcp_exchange *next_to_wake(struct mcp_server *s)
+{
+    MUTEX_SCOPE(&s->lock);
+
+    for (struct mcp_exchange *x = s->exchanges; x; x = x->next) {
+        if (!x->needs_wake)
+            continue;
+        x->needs_wake = false;
+        x->n_refs++;
+        return x;
+    }
+    return NULL;
+}
+
+static void wake_exchanges(struct mcp_server *s)
+{
+    struct mcp_exchange *x;
+
+    while ((x = next_to_wake(s)) != NULL) {
+        waker_call(&x->waker);
+        mutex_lock(&s->lock);
+        exchange_unref_locked(x);
+        mutex_unlock(&s->lock);
+    }
+}
+
+static struct mcp_channel *channel_with_output(struct mcp_server *s,
+                                               const struct mcp_channel *after)
+{
+    struct mcp_channel *ch;
+    MUTEX_SCOPE(&s->lock);
+
+    for (ch = after ? after->next : s->channels; ch && !ch->out.len; ch = ch->next)
+        ;
+    if (ch)
+        ch->n_refs++;
+    return ch;
+}
+
+static void wake_channels(struct mcp_server *s)
+{
+    struct mcp_channel *ch = channel_with_output(s, NULL);
+
+    while (ch) {
+        struct mcp_channel *next;
+
+        waker_call(&ch->waker);
+        next = channel_with_output(s, ch);
+        mutex_lock(&s->lock);
+        channel_unref_locked(ch);
+        mutex_unlock(&s->lock);
+        ch = next;
+    }
+}
+
+void server_wake(struct mcp_server *s)
+{
+    wake_exchanges(s);
+    wake_channels(s);
+}
+
+/* -- time -------------------------------------------------------------------------------------- */
+
+static bool is_open_stream(const struct mcp_exchange *x)
+{
+    return x->state == HEAD_DONE && x->head.is_stream && !x->is_ended && !x->is_gone;
+}
+
+void mcp_tick(struct mcp_server *s, int64_t now_ms)
+{
+    mutex_lock(&s->lock);
+    server_note_time_locked(s, now_ms);
+    session_expire_locked(s, s->now_ms);
+    for (struct mcp_exchange *x = s->exchanges; x; x = x->next) {
+        if (!is_open_stream(x) || s->now_ms - x->written_ms < MCP_KEEPALIVE_MS)
+            continue;
+        buf_add(&x->out, STR(": keep-alive\n\n"));
+        x->written_ms = s->now_ms;
+        x->needs_wake = true;
+    }
+    mutex_unlock(&s->lock);
+    server_wake(s);
+}
+
+void mcp_shut_down(struct mcp_server *s)
+{
+    mutex_lock(&s->lock);
+    s->is_closing = true;
+    listen_end_all_locked(s);
+    for (struct mcp_exchange *x = s->exchanges; x; x = x->next) {
+        if (is_open_stream(x) && !x->call) /* GET streams; calls finish by themselves */
+            exchange_close_locked(x);
+    }
+    cond_broadcast(&s->answered);
+    mutex_unlock(&s->lock);
+    server_wake(s);
+}
