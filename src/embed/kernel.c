@@ -195,7 +195,7 @@ static void softmax(float *x, size_t n, float scale)
 }
 
 /*
- * x Phi(x) = max(x, 0) - |x| Phi(-|x|), which keeps the small values of the left tail exact, with
+ * x Phi(x) = max(x, 0) - |x| Phi(-|x|), in which the left tail cancels nothing, with
  * Phi(-z) from Abramowitz and Stegun, Handbook of Mathematical Functions, 26.2.17 (|error| < 7.5e-8).
  */
 INLINE float gelu_one(float x)
