@@ -62,7 +62,7 @@ TEST(page_cuts_between_items)
 
 static void check_hard_limit(const char *piece)
 {
-    const struct items items = {1000000, 10, piece};
+    const struct items items = {300000, 10, piece};
     struct page page = {0};
     AUTO_BUF json = {0};
 

@@ -161,7 +161,6 @@ TEST(what_is_no_resource_is_not_found)
         "memory://tag/%",
         "memory://memory/0123456789abcdef",
         "http://example.org",
-        "",
     };
     AUTO_FIXTURE f;
 
