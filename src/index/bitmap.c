@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "index/index.h"
 
+#include <assert.h>
+
 #include "base/alloc.h"
 
 #define WORD_BITS 64
@@ -25,6 +27,7 @@ void bitmap_add(struct bitmap *b, int64_t id)
 {
     size_t word = (size_t)id / WORD_BITS;
 
+    assert(id >= 0 && id <= INDEX_ID_MAX);
     if (word >= b->n_words)
         grow(b, word + 1);
     b->words[word] |= (uint64_t)1 << ((size_t)id % WORD_BITS);

@@ -1,48 +1,22 @@
 /*
- * index.c - flat storage and the exact scan.
+ * index.c - flat storage: vectors in slots, and the way from an id to its slots.
  *
- * Vectors lie one after the other in slots; the slot of a removed vector is filled by the last one, so
- * that a scan never meets a hole. ids are the store's row numbers, which are dense: the table from id
- * to its slots is an array.
- *
- * A search scans blocks of slots: first all dot products of a block, then the few that beat the worst
- * hit so far go into a heap. The parts of one memory may lie anywhere, so a hit that is in the heap
- * already is raised in place.
- *
- * Not done: anything approximate. 100,000 vectors of 384 floats are scanned in some 15 ms on one
- * core; faster forms come behind the same calls, with the plain scan here as their oracle.
+ * Vectors lie one after the other; the slot of a removed vector is filled by the last one, so that a
+ * scan never meets a hole. The parts of one id are chained from slot to slot, and a hash table knows
+ * the first of them. The table costs by what is stored, not by how large ids are: an index holds one
+ * space's rows, whose numbers may be thin among those of other spaces.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "index/index.h"
+#include "index/index_int.h"
 
 #include <assert.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "index/dot.h"
 
-#define BLOCK_SLOTS 256
-
-struct slots_of { /* where the parts of one id are */
-    uint32_t *slots;
-    uint32_t n;
-};
-
-struct index {
-    size_t dim;
-    float (*dot)(const float *a, const float *b, size_t dim);
-
-    pthread_rwlock_t lock; /* guards all below; searches read, put and remove write */
-    float *vectors;        /* n_slots * dim */
-    int64_t *ids;          /* the owner of each slot */
-    uint32_t n_slots;
-    uint32_t cap_slots;
-    struct slots_of *table; /* by id */
-    size_t n_table;
-    size_t n_ids;
-};
+#define SLOTS_MIN 256 /* room made by the first put */
 
 struct index *index_new(size_t dim)
 {
@@ -58,102 +32,158 @@ void index_free(struct index *ix)
 {
     if (!ix)
         return;
-    for (size_t i = 0; i < ix->n_table; i++)
-        free(ix->table[i].slots);
-    free(ix->table);
-    free(ix->vectors);
+    free(ix->heads);
+    free(ix->next);
     free(ix->ids);
+    free(ix->vectors);
     pthread_rwlock_destroy(&ix->lock);
     free(ix);
 }
 
-static const float *vector_at(const struct index *ix, uint32_t slot)
+/* -- from id to slots: open addressing, linear probing, at most half full ----------------------- */
+
+static size_t home_of(const struct index *ix, int64_t id)
 {
-    return ix->vectors + (size_t)slot * ix->dim;
+    uint64_t mixed = (uint64_t)id * 0x9e3779b97f4a7c15u; /* 2^64 / golden ratio: spreads runs */
+
+    return (size_t)(mixed >> 32) & (ix->n_heads - 1);
+}
+
+/* Where id is in the table, or where it would go. The table is not empty. */
+static size_t find_head(const struct index *ix, int64_t id)
+{
+    size_t at = home_of(ix, id);
+
+    while (ix->heads[at] != SLOT_NONE && ix->ids[ix->heads[at]] != id)
+        at = (at + 1) & (ix->n_heads - 1);
+    return at;
+}
+
+static bool has_id(const struct index *ix, int64_t id)
+{
+    return ix->n_heads && ix->heads[find_head(ix, id)] != SLOT_NONE;
+}
+
+/* Empties a place and closes the gap, so that probing never needs marks for removed entries. */
+static void erase_head(struct index *ix, size_t gap)
+{
+    size_t mask = ix->n_heads - 1;
+
+    for (size_t at = (gap + 1) & mask; ix->heads[at] != SLOT_NONE; at = (at + 1) & mask) {
+        size_t home = home_of(ix, ix->ids[ix->heads[at]]);
+
+        if (((at - home) & mask) >= ((at - gap) & mask)) { /* its home is not behind the gap */
+            ix->heads[gap] = ix->heads[at];
+            gap = at;
+        }
+    }
+    ix->heads[gap] = SLOT_NONE;
+}
+
+static void grow_heads(struct index *ix)
+{
+    uint32_t *old = ix->heads;
+    size_t n_old = ix->n_heads;
+
+    ix->n_heads = MAX(n_old * 2, (size_t)SLOTS_MIN);
+    ix->heads = NEW_ARRAY(uint32_t, ix->n_heads);
+    memset(ix->heads, 0xff, ix->n_heads * sizeof(*ix->heads)); /* SLOT_NONE */
+    for (size_t i = 0; i < n_old; i++) {
+        if (old[i] != SLOT_NONE)
+            ix->heads[find_head(ix, ix->ids[old[i]])] = old[i];
+    }
+    free(old);
 }
 
 /* -- put and remove --------------------------------------------------------------------------- */
 
-static void reserve(struct index *ix, size_t n_slots, int64_t id)
+static void reserve_slots(struct index *ix, size_t n)
 {
-    if (n_slots > ix->cap_slots) {
-        size_t cap = MAX(n_slots, (size_t)ix->cap_slots + ix->cap_slots / 2);
+    size_t cap = MAX(MAX(n, ix->cap_slots + ix->cap_slots / 2), (size_t)SLOTS_MIN);
 
-        cap = MAX(cap, (size_t)BLOCK_SLOTS);
-        ix->vectors = mem_grow(ix->vectors, cap, ix->dim * sizeof(float));
-        ix->ids = mem_grow(ix->ids, cap, sizeof(*ix->ids));
-        ix->cap_slots = (uint32_t)cap;
-    }
-    if ((size_t)id >= ix->n_table) {
-        size_t n = MAX((size_t)id + 1, ix->n_table * 2);
-
-        ix->table = mem_grow(ix->table, n, sizeof(*ix->table));
-        memset(ix->table + ix->n_table, 0, (n - ix->n_table) * sizeof(*ix->table));
-        ix->n_table = n;
-    }
+    if (n <= ix->cap_slots)
+        return;
+    assert(cap < SLOT_NONE); /* 4 billion vectors are more memory than a machine has */
+    ix->vectors = mem_grow(ix->vectors, cap, ix->dim * sizeof(*ix->vectors));
+    ix->ids = mem_grow(ix->ids, cap, sizeof(*ix->ids));
+    ix->next = mem_grow(ix->next, cap, sizeof(*ix->next));
+    ix->cap_slots = cap;
 }
 
-/* Tells the owner of the vector in slot `from` that it is in slot `to` now. */
-static void rename_slot(struct index *ix, uint32_t from, uint32_t to)
+/* The link, in the table or a chain, that leads to a slot. */
+static uint32_t *link_to(struct index *ix, uint32_t slot)
 {
-    struct slots_of *owner = &ix->table[ix->ids[from]];
+    uint32_t *link = &ix->heads[find_head(ix, ix->ids[slot])];
 
-    for (uint32_t i = 0; i < owner->n; i++) {
-        if (owner->slots[i] == from)
-            owner->slots[i] = to;
-    }
+    while (*link != slot)
+        link = &ix->next[*link];
+    return link;
 }
 
-static void drop_slot(struct index *ix, uint32_t slot)
+/* Fills a slot that no link leads to any more with the last one. */
+static void fill_slot(struct index *ix, uint32_t slot)
 {
-    uint32_t last = ix->n_slots - 1;
+    uint32_t last = (uint32_t)--ix->n_slots;
 
-    if (slot != last) {
-        rename_slot(ix, last, slot);
-        memcpy(ix->vectors + (size_t)slot * ix->dim, vector_at(ix, last),
-               ix->dim * sizeof(float));
-        ix->ids[slot] = ix->ids[last];
-    }
-    ix->n_slots = last;
+    if (slot == last)
+        return;
+    *link_to(ix, last) = slot;
+    memcpy(ix->vectors + slot * ix->dim, index_vector(ix, last),
+           ix->dim * sizeof(*ix->vectors));
+    ix->ids[slot] = ix->ids[last];
+    ix->next[slot] = ix->next[last];
 }
 
 static void remove_locked(struct index *ix, int64_t id)
 {
-    struct slots_of *of;
+    size_t at;
 
-    if (id <= 0 || (size_t)id >= ix->n_table || ix->table[id].n == 0)
+    if (!has_id(ix, id))
         return;
-    of = &ix->table[id];
-    while (of->n) { /* from the back: dropping may rename the slots of this very id */
-        uint32_t slot = of->slots[of->n - 1];
+    at = find_head(ix, id);
+    while (ix->next[ix->heads[at]] != SLOT_NONE) { /* all parts but the last of the chain */
+        uint32_t slot = ix->heads[at];
 
-        of->n--;
-        drop_slot(ix, slot);
+        ix->heads[at] = ix->next[slot];
+        fill_slot(ix, slot);
     }
-    free(of->slots);
-    *of = (struct slots_of){0};
+    uint32_t slot = ix->heads[at];
+    erase_head(ix, at);
+    fill_slot(ix, slot);
     ix->n_ids--;
+}
+
+static void add_part(struct index *ix, int64_t id, const float *vector, uint32_t *head)
+{
+    size_t slot = ix->n_slots++;
+
+    memcpy(ix->vectors + slot * ix->dim, vector, ix->dim * sizeof(*vector));
+    ix->ids[slot] = id;
+    ix->next[slot] = *head;
+    *head = (uint32_t)slot;
+}
+
+static void put_locked(struct index *ix, int64_t id, const float *vectors, size_t n_parts)
+{
+    uint32_t *head;
+
+    if (n_parts == 0)
+        return;
+    reserve_slots(ix, ix->n_slots + n_parts);
+    if (2 * (ix->n_ids + 1) > ix->n_heads)
+        grow_heads(ix);
+    head = &ix->heads[find_head(ix, id)];
+    for (size_t i = 0; i < n_parts; i++)
+        add_part(ix, id, vectors + i * ix->dim, head);
+    ix->n_ids++;
 }
 
 void index_put(struct index *ix, int64_t id, const float *vectors, size_t n_parts)
 {
-    struct slots_of *of;
-
-    assert(id > 0);
+    assert(id > 0 && id <= INDEX_ID_MAX);
     pthread_rwlock_wrlock(&ix->lock);
     remove_locked(ix, id);
-    if (n_parts) {
-        reserve(ix, ix->n_slots + n_parts, id);
-        of = &ix->table[id];
-        of->slots = NEW_ARRAY(uint32_t, n_parts);
-        for (size_t i = 0; i < n_parts; i++) {
-            memcpy(ix->vectors + (size_t)ix->n_slots * ix->dim, vectors + i * ix->dim,
-                   ix->dim * sizeof(float));
-            ix->ids[ix->n_slots] = id;
-            of->slots[of->n++] = ix->n_slots++;
-        }
-        ix->n_ids++;
-    }
+    put_locked(ix, id, vectors, n_parts);
     pthread_rwlock_unlock(&ix->lock);
 }
 
@@ -164,23 +194,13 @@ void index_remove(struct index *ix, int64_t id)
     pthread_rwlock_unlock(&ix->lock);
 }
 
-static void read_lock(const struct index *ix)
-{
-    pthread_rwlock_rdlock((pthread_rwlock_t *)(uintptr_t)&ix->lock);
-}
-
-static void read_unlock(const struct index *ix)
-{
-    pthread_rwlock_unlock((pthread_rwlock_t *)(uintptr_t)&ix->lock);
-}
-
 size_t index_count(const struct index *ix)
 {
     size_t n;
 
-    read_lock(ix);
+    index_lock_read(ix);
     n = ix->n_ids;
-    read_unlock(ix);
+    index_unlock_read(ix);
     return n;
 }
 
@@ -188,155 +208,10 @@ size_t index_bytes(const struct index *ix)
 {
     size_t n;
 
-    read_lock(ix);
-    n = (size_t)ix->cap_slots * (ix->dim * sizeof(float) + sizeof(*ix->ids)) +
-        ix->n_table * sizeof(*ix->table) + ix->n_slots * sizeof(uint32_t);
-    read_unlock(ix);
-    return n;
-}
-
-/* -- the best so far: a heap with the worst on top -------------------------------------------- */
-
-struct top {
-    struct index_hit *hits;
-    size_t n;
-    size_t limit;
-};
-
-static bool is_better(const struct index_hit *a, const struct index_hit *b)
-{
-    return a->cosine > b->cosine || (a->cosine == b->cosine && a->id < b->id);
-}
-
-static void swap(struct index_hit *a, struct index_hit *b)
-{
-    struct index_hit c = *a;
-
-    *a = *b;
-    *b = c;
-}
-
-static void sift_down(struct top *t, size_t at)
-{
-    for (;;) {
-        size_t worst = at, left = 2 * at + 1, right = left + 1;
-
-        if (left < t->n && is_better(&t->hits[worst], &t->hits[left]))
-            worst = left;
-        if (right < t->n && is_better(&t->hits[worst], &t->hits[right]))
-            worst = right;
-        if (worst == at)
-            return;
-        swap(&t->hits[at], &t->hits[worst]);
-        at = worst;
-    }
-}
-
-static void sift_up(struct top *t, size_t at)
-{
-    while (at > 0 && is_better(&t->hits[(at - 1) / 2], &t->hits[at])) {
-        swap(&t->hits[(at - 1) / 2], &t->hits[at]);
-        at = (at - 1) / 2;
-    }
-}
-
-static void offer(struct top *t, struct index_hit hit, bool may_repeat)
-{
-    if (t->n == t->limit && !is_better(&hit, &t->hits[0]))
-        return;
-    for (size_t i = 0; may_repeat && i < t->n; i++) {
-        if (t->hits[i].id != hit.id)
-            continue;
-        if (is_better(&hit, &t->hits[i])) {
-            t->hits[i] = hit;
-            sift_down(t, i); /* it became better: it can only sink towards the leaves */
-        }
-        return;
-    }
-    if (t->n < t->limit) {
-        t->hits[t->n] = hit;
-        sift_up(t, t->n++);
-    } else {
-        t->hits[0] = hit;
-        sift_down(t, 0);
-    }
-}
-
-static int compare_hits(const void *a, const void *b)
-{
-    return is_better(a, b) ? -1 : is_better(b, a) ? 1 : 0;
-}
-
-/* -- search ----------------------------------------------------------------------------------- */
-
-static void scan(const struct index *ix, const float *query, const struct bitmap *allowed,
-                 struct top *top)
-{
-    bool has_parts = ix->n_slots > ix->n_ids;
-
-    for (uint32_t from = 0; from < ix->n_slots; from += BLOCK_SLOTS) {
-        uint32_t to = MIN(from + BLOCK_SLOTS, ix->n_slots);
-
-        for (uint32_t slot = from; slot < to; slot++) {
-            struct index_hit hit = {.id = ix->ids[slot]};
-
-            if (allowed && !bitmap_has(allowed, hit.id))
-                continue;
-            hit.cosine = ix->dot(query, vector_at(ix, slot), ix->dim);
-            offer(top, hit, has_parts);
-        }
-    }
-}
-
-size_t index_search(const struct index *ix, const float *query, const struct bitmap *allowed,
-                    size_t limit, struct index_hit *out)
-{
-    struct top top = {.hits = out, .limit = limit};
-
-    if (limit == 0)
-        return 0;
-    read_lock(ix);
-    scan(ix, query, allowed, &top);
-    read_unlock(ix);
-    qsort(out, top.n, sizeof(*out), compare_hits);
-    return top.n;
-}
-
-/* -- the oracle ------------------------------------------------------------------------------- */
-
-static float best_part(const struct index *ix, const float *query, const struct slots_of *of)
-{
-    float best = -2;
-
-    for (uint32_t i = 0; i < of->n; i++) {
-        const float *v = vector_at(ix, of->slots[i]);
-        float sum = 0;
-
-        for (size_t k = 0; k < ix->dim; k++)
-            sum += query[k] * v[k];
-        best = MAX(best, sum);
-    }
-    return best;
-}
-
-size_t index_search_plain(const struct index *ix, const float *query,
-                          const struct bitmap *allowed, size_t limit, struct index_hit *out)
-{
-    struct index_hit *all;
-    size_t n = 0;
-
-    read_lock(ix);
-    all = NEW_ARRAY(struct index_hit, ix->n_table);
-    for (size_t id = 1; id < ix->n_table; id++) {
-        if (ix->table[id].n == 0 || (allowed && !bitmap_has(allowed, (int64_t)id)))
-            continue;
-        all[n++] = (struct index_hit){(int64_t)id, best_part(ix, query, &ix->table[id])};
-    }
-    read_unlock(ix);
-    qsort(all, n, sizeof(*all), compare_hits);
-    n = MIN(n, limit);
-    if (n)
-        memcpy(out, all, n * sizeof(*all));
-    free(all);
+    index_lock_read(ix);
+    n = ix->cap_slots *
+            (ix->dim * sizeof(*ix->vectors) + sizeof(*ix->ids) + sizeof(*ix->next)) +
+        ix->n_heads * sizeof(*ix->heads);
+    index_unlock_read(ix);
     return n;
 }

@@ -4,8 +4,8 @@
  * A memory may have several vectors (parts of a long text); a search returns each memory once, with
  * the best of its parts. Vectors are unit length, so that the dot product is the cosine.
  *
- * Shapes   vectors are float[dim]; ids are the store's row numbers, > 0.
- * Cost     put and remove O(parts), search O(vectors); 4 * dim bytes and a few per vector.
+ * Shapes   vectors are float[dim]; ids are the store's row numbers, 1 to INDEX_ID_MAX.
+ * Cost     put and remove O(parts), search O(vectors); 4 * dim bytes and some 30 per vector.
  * Order    best first; ties by smaller id, so that equal input gives equal output.
  * Threads  any: searches run side by side, put and remove exclude them for their short time.
  */
@@ -19,7 +19,10 @@
 
 #include "base/attr.h"
 
-/* A set of ids, one bit each, growing to the largest id put in. */
+/* A set of ids takes 128 MB at this one, and no store ever gave out as many. */
+#define INDEX_ID_MAX ((int64_t)1 << 30)
+
+/* A set of ids, one bit each, growing to the largest id put in; none is above INDEX_ID_MAX. */
 struct bitmap {
     uint64_t *words;
     size_t n_words;

@@ -6,7 +6,7 @@
 
 #include <math.h>
 
-#include "base/alloc.h"
+#include "base/thread.h"
 #include "tests/support/test.h"
 
 #define DIM 37 /* no multiple of a register's width */
@@ -50,11 +50,11 @@ static void check_same_as_oracle(const struct index *ix, const struct bitmap *al
     }
 }
 
-/* Puts, replaces and removes at random, as a store would. */
-static void change_at_random(struct index *ix)
+/* Puts, replaces and removes at random, as a store would. Ids are stride apart. */
+static void change_at_random(struct index *ix, int64_t stride)
 {
     float parts[3 * DIM];
-    int64_t id = 1 + (int64_t)(random_unit() * 300);
+    int64_t id = stride * (1 + (int64_t)(random_unit() * 300));
     size_t n = 1 + (size_t)(random_unit() * 3);
 
     if (random_unit() < 0.3) {
@@ -68,13 +68,48 @@ static void change_at_random(struct index *ix)
 
 TEST(search_equals_the_plain_scan_whatever_happened_before)
 {
+    /* Row numbers of one space are thin where spaces share a database; 1024 makes hashes collide. */
+    static const int64_t strides[] = {1, 7, 1024, INDEX_ID_MAX / 301};
+
+    for (size_t i = 0; i < COUNT(strides); i++) {
+        struct index *ix = index_new(DIM);
+
+        state = i + 1;
+        for (int round = 0; round < 2000; round++) {
+            change_at_random(ix, strides[i]);
+            if (round % 10 == 0)
+                check_same_as_oracle(ix, NULL, 1 + (size_t)(random_unit() * 20));
+        }
+        index_free(ix);
+    }
+}
+
+/* A model of the index as plain arrays: what the oracle, which shares the index's storage, cannot tell. */
+TEST(the_index_holds_what_was_put_last_and_nothing_else)
+{
+    enum { IDS = 40 };
+    static float kept[IDS][3][DIM];
+    size_t n_parts[IDS] = {0};
     struct index *ix = index_new(DIM);
 
-    state = 1;
-    for (int round = 0; round < 2000; round++) {
-        change_at_random(ix);
-        if (round % 10 == 0)
-            check_same_as_oracle(ix, NULL, 1 + (size_t)(random_unit() * 20));
+    state = 3;
+    for (int round = 0; round < 3000; round++) {
+        size_t i = (size_t)(random_unit() * IDS), n = 0;
+        struct index_hit hit;
+
+        n_parts[i] = (size_t)(random_unit() * 4); /* 0 removes */
+        for (size_t k = 0; k < n_parts[i]; k++)
+            random_vector(kept[i][k]);
+        index_put(ix, (int64_t)i + 1, kept[i][0], n_parts[i]);
+        for (size_t k = 0; k < IDS; k++)
+            n += n_parts[k] > 0;
+        CHECK_INT(index_count(ix), n);
+        i = (size_t)(random_unit() * IDS); /* any id is found by each of its parts */
+        for (size_t k = 0; k < n_parts[i]; k++) {
+            REQUIRE(CHECK_INT(index_search(ix, kept[i][k], NULL, 1, &hit), 1));
+            CHECK_INT(hit.id, i + 1);
+            CHECK_NEAR(hit.cosine, 1, 1e-5);
+        }
     }
     index_free(ix);
 }
@@ -86,7 +121,7 @@ TEST(a_filter_never_starves_the_result)
 
     state = 2;
     for (int i = 0; i < 500; i++)
-        change_at_random(ix);
+        change_at_random(ix, 1);
     for (int64_t id = 7; id < 300; id += 31)
         bitmap_add(&allowed, id);
     for (int i = 0; i < 50; i++)
@@ -141,6 +176,50 @@ TEST(removing_what_is_not_there_changes_nothing)
     CHECK_INT(index_search(ix, v, NULL, 1, &(struct index_hit){0}), 0);
     index_free(ix);
 }
+
+/* -- threads ---------------------------------------------------------------------------------- */
+
+#define N_SEARCHERS 4
+#define N_CHANGES   3000
+
+/* id 1 stays, along axis 0; what comes and goes is along axis 1. */
+static void search_until_stopped(void *arg)
+{
+    struct index *ix = arg;
+    struct index_hit hits[3];
+    float query[DIM] = {1};
+
+    for (int i = 0; i < N_CHANGES / 4; i++) {
+        size_t n = index_search(ix, query, NULL, COUNT(hits), hits);
+
+        CHECK(n >= 1 && hits[0].id == 1);
+        CHECK_NEAR(hits[0].cosine, 1, 1e-6);
+    }
+}
+
+TEST(searches_beside_changes_see_whole_vectors)
+{
+    struct index *ix = index_new(DIM);
+    struct thread threads[N_SEARCHERS] = {0};
+    struct error err = {0};
+    float stays[DIM] = {1}, comes[2 * DIM] = {0};
+
+    comes[1] = comes[DIM + 1] = 1;
+    for (int64_t id = 2; id < 20; id++)
+        index_put(ix, id, comes, 2);
+    index_put(ix, 1, stays, 1);
+    for (size_t i = 0; i < COUNT(threads); i++)
+        CHECK_OK(thread_start(&threads[i], "search", search_until_stopped, ix, &err), err);
+    for (int i = 0; i < N_CHANGES; i++) {
+        index_remove(ix, 2 + i % 300);
+        index_put(ix, 2 + (i + 150) % 300, comes, 2);
+    }
+    for (size_t i = 0; i < COUNT(threads); i++)
+        thread_join(&threads[i]);
+    index_free(ix);
+}
+
+/* -- the filter ------------------------------------------------------------------------------- */
 
 TEST(a_bitmap_holds_what_was_added_and_nothing_else)
 {
