@@ -10,6 +10,8 @@
 
 #include <stdlib.h>
 
+#define REMARKS 2
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void must(bool holds)
@@ -80,7 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     dotenv_parse(&a, text, complain, &in, &d);
     for (size_t i = 0; i < d.len; i++) {
         must(d.ptr[i].name.len > 0 && d.ptr[i].name.len + d.ptr[i].value.len < size);
-        (void)name_remark(&a, d.ptr[i].name);
+        if (i < REMARKS) /* each is compared with every known name */
+            (void)name_remark(&a, d.ptr[i].name);
     }
     try_settings(&a, &d);
     VEC_DEINIT(&d);

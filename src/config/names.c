@@ -165,8 +165,11 @@ struct nearest {
 
 static void try_name(struct nearest *n, struct str candidate)
 {
-    size_t distance = name_distance(n->to, candidate);
+    size_t distance, longer = MAX(n->to.len, candidate.len) - MIN(n->to.len, candidate.len);
 
+    if (longer >= n->distance) /* each missing letter costs 1 already */
+        return;
+    distance = name_distance(n->to, candidate);
     if (distance < n->distance) {
         n->distance = distance;
         n->name = candidate;

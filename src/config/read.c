@@ -38,7 +38,7 @@ static bool refuse(const struct reader *r, const struct setting *s, struct error
 static bool to_int(const struct reader *r, const struct setting *s, struct str text,
                    int64_t *out, struct error *err)
 {
-    int64_t value;
+    int64_t value = 0;
 
     if (!str_to_int(text, &value) || (double)value < s->min || (double)value > s->max)
         return refuse(r, s, err);
@@ -49,7 +49,7 @@ static bool to_int(const struct reader *r, const struct setting *s, struct str t
 bool read_int(const struct reader *r, const struct setting *s, struct str text,
               struct error *err)
 {
-    int64_t value;
+    int64_t value = 0;
 
     if (!to_int(r, s, text, &value, err))
         return false;
@@ -60,7 +60,7 @@ bool read_int(const struct reader *r, const struct setting *s, struct str text,
 bool read_port(const struct reader *r, const struct setting *s, struct str text,
                struct error *err)
 {
-    int64_t value;
+    int64_t value = 0;
 
     if (!to_int(r, s, text, &value, err))
         return false;
@@ -71,7 +71,7 @@ bool read_port(const struct reader *r, const struct setting *s, struct str text,
 bool read_size(const struct reader *r, const struct setting *s, struct str text,
                struct error *err)
 {
-    int64_t value;
+    int64_t value = 0;
 
     if (!to_int(r, s, text, &value, err))
         return false;
@@ -96,7 +96,7 @@ bool read_size_or_none(const struct reader *r, const struct setting *s, struct s
 bool read_double(const struct reader *r, const struct setting *s, struct str text,
                  struct error *err)
 {
-    double value;
+    double value = 0;
 
     if (!str_to_double(text, &value) || value < s->min || value > s->max)
         return refuse(r, s, err);

@@ -138,7 +138,6 @@ TEST(nesting_is_bounded)
 
 TEST(brackets_in_strings_do_not_nest)
 {
-    AUTO_ARENA a = {0};
     AUTO_BUF b = {0};
     AUTO_JSON *j = NULL;
     struct error err = {0};
