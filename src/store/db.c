@@ -2,12 +2,13 @@
  * db.c - SQLite connections, statements, and its result codes as our errors.
  *
  * Every connection has the same settings: ours, then the user's pragmas, which config/ checked
- * against an allow-list. synchronous is FULL, so that a commit that returned is on disk.
+ * against an allow-list. synchronous is FULL, so that a commit that returned is on disk;
+ * secure_delete overwrites what is removed for good; a log that grew large is cut again.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_int.h"
 
-#include <stdio.h>
+#include "text/text.h"
 
 bool db_error(sqlite3 *db, struct error *err, const char *what)
 {
@@ -16,6 +17,7 @@ bool db_error(sqlite3 *db, struct error *err, const char *what)
     switch (code) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
+    case SQLITE_PROTOCOL: /* the locks of the write-ahead log, after long trying */
         return error_set(err, ERROR_UNAVAILABLE,
                          "%s: another process holds the database; try again", what);
     case SQLITE_FULL:
@@ -27,8 +29,8 @@ bool db_error(sqlite3 *db, struct error *err, const char *what)
     case SQLITE_CANTOPEN:
         return error_set(
             err, ERROR_UNAVAILABLE,
-            "%s: the database cannot be opened for writing; check the rights of the "
-            "file and its folder",
+            "%s: the database cannot be opened for writing; check that its folder exists, and "
+            "the rights of both",
             what);
     case SQLITE_IOERR:
         return error_set(err, ERROR_UNAVAILABLE,
@@ -66,11 +68,22 @@ void db_bind_str(sqlite3_stmt *q, int at, struct str s)
     sqlite3_bind_text64(q, at, s.len ? s.ptr : "", s.len, SQLITE_STATIC, SQLITE_UTF8);
 }
 
+static struct str repair_utf8(struct arena *a, struct str s)
+{
+    AUTO_BUF b = {0};
+    uint32_t c;
+
+    while (text_next(&s, &c))
+        text_add_char(&b, c);
+    return arena_dup(a, buf_str(&b));
+}
+
 struct str db_column_str(struct arena *a, sqlite3_stmt *q, int at)
 {
     const char *text = (const char *)sqlite3_column_text(q, at);
+    struct str s = str_n(text, text ? (size_t)sqlite3_column_bytes(q, at) : 0);
 
-    return arena_dup(a, str_n(text, text ? (size_t)sqlite3_column_bytes(q, at) : 0));
+    return text_is_utf8(s) ? arena_dup(a, s) : repair_utf8(a, s);
 }
 
 bool db_step(sqlite3 *db, sqlite3_stmt *q, bool *out_row, const char *what, struct error *err)
@@ -96,11 +109,6 @@ bool db_run(sqlite3 *db, sqlite3_stmt *q, const char *what, struct error *err)
 
 static bool apply_pragmas(const struct store *s, sqlite3 *db, struct error *err)
 {
-    if (!db_exec(db,
-                 "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
-                 "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -8192;",
-                 err))
-        return false;
     for (size_t i = 0; i < s->n_pragmas; i++) {
         char sql[128];
 
@@ -113,22 +121,28 @@ static bool apply_pragmas(const struct store *s, sqlite3 *db, struct error *err)
     return true;
 }
 
-bool db_open(const struct store *s, sqlite3 **out, struct error *err)
+static bool set_up(const struct store *s, bool is_reader, sqlite3 *db, struct error *err)
 {
-    sqlite3 *db = NULL;
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
-
-    if (sqlite3_open_v2(s->path, &db, flags, NULL) != SQLITE_OK) {
-        db_error(db, err, s->path);
-        sqlite3_close(db);
-        return false;
-    }
     sqlite3_busy_timeout(db, STORE_BUSY_TIMEOUT_MS);
     sqlite3_extended_result_codes(db, 1);
-    if (!apply_pragmas(s, db, err)) {
-        sqlite3_close(db);
-        return false;
-    }
-    *out = db;
+    return db_exec(db,
+                   "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
+                   "PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;"
+                   "PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 16777216",
+                   err) &&
+           apply_pragmas(s, db, err) &&
+           (!is_reader || db_exec(db, "PRAGMA query_only = ON", err));
+}
+
+bool db_open(const struct store *s, bool is_reader, sqlite3 **out, struct error *err)
+{
+    AUTO_DB *db = NULL;
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+
+    if (sqlite3_open_v2(s->path, &db, flags, NULL) != SQLITE_OK)
+        return db_error(db, err, s->path);
+    if (!set_up(s, is_reader, db, err))
+        return error_wrap(err, "%s", s->path);
+    *out = STEAL(db);
     return true;
 }

@@ -8,8 +8,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_int.h"
 
+#include <assert.h>
+
 #include "base/alloc.h"
-#include "base/log.h"
 
 static void copy_options(struct store *s, const struct store_options *o)
 {
@@ -24,6 +25,24 @@ static void copy_options(struct store *s, const struct store_options *o)
     s->n_pragmas = o->n_pragmas;
 }
 
+static bool has_journal_mode(const struct store *s)
+{
+    for (size_t i = 0; i < s->n_pragmas; i++) {
+        if (str_eq_ascii_case(s->pragmas[i].name, STR("journal_mode")))
+            return true;
+    }
+    return false;
+}
+
+static bool open_file(struct store *s, struct error *err)
+{
+    if (!migrate_probe(s->path, err))
+        return false;
+    migrate_create(s->path);
+    return db_open(s, false, &s->writer, err) && migrate(s->writer, s->path, err) &&
+           (has_journal_mode(s) || migrate_journal(s->writer, s->path, err));
+}
+
 bool store_open(const struct store_options *options, struct store **out, struct error *err)
 {
     struct store *s = NEW(struct store);
@@ -34,8 +53,7 @@ bool store_open(const struct store_options *options, struct store **out, struct 
     mutex_init(&s->touch_lock);
     cond_init(&s->reader_back);
     s->vectors = vectors_new();
-    if (!migrate_probe(s->path, err) || !db_open(s, &s->writer, err) ||
-        !migrate(s->writer, s->path, err)) {
+    if (!open_file(s, err)) {
         store_close(s);
         return false;
     }
@@ -43,20 +61,13 @@ bool store_open(const struct store_options *options, struct store **out, struct 
     return true;
 }
 
-/* Accesses that still wait are written by a last, empty change. */
-static void flush_touches(struct store *s)
-{
-    AUTO_WRITER w = {0};
-
-    if (s->n_touches && write_begin(s, &w, NULL) && !write_commit(&w, NULL))
-        log_event(LOG_WARN, "store.touch", "text=\"access counts could not be written\"");
-}
-
 void store_close(struct store *s)
 {
     if (!s)
         return;
-    flush_touches(s);
+    assert(s->n_idle == s->n_readers); /* a lent reader would outlive its store */
+    if (s->writer)
+        touch_write(s);
     vectors_free(s->vectors);
     for (size_t i = 0; i < s->n_idle; i++)
         sqlite3_close(s->idle[i]);
@@ -99,7 +110,7 @@ bool reader_take(struct store *s, struct reader *out, struct error *err)
 {
     sqlite3 *db = wait_for_reader(s);
 
-    if (!db && !db_open(s, &db, err)) {
+    if (!db && !db_open(s, true, &db, err)) {
         return_right(s);
         return false;
     }

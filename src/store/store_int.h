@@ -57,12 +57,15 @@ struct store {
 
 /* -- db.c: connections and statements --------------------------------------------------------- */
 
-NODISCARD bool db_open(const struct store *s, sqlite3 **out, struct error *err);
+/* For one thread at a time. A reader's connection refuses to write. */
+NODISCARD bool db_open(const struct store *s, bool is_reader, sqlite3 **out,
+                       struct error *err);
 NODISCARD bool db_exec(sqlite3 *db, const char *sql, struct error *err);
 NODISCARD bool db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out, struct error *err);
 /* Fills err from the connection's last failure; returns false. */
 bool db_error(sqlite3 *db, struct error *err, const char *what);
 void db_bind_str(sqlite3_stmt *q, int at, struct str s); /* s must live until the last step */
+/* A copy, as UTF-8 even if the file was damaged: bytes that are not become U+FFFD. */
 struct str db_column_str(struct arena *a, sqlite3_stmt *q, int at);
 
 /* Runs q to its end, ignoring rows. */
@@ -76,6 +79,12 @@ static inline void stmt_finalize(sqlite3_stmt **q)
     sqlite3_finalize(*q);
 }
 #define AUTO_STMT AUTO(stmt_finalize) sqlite3_stmt
+
+static inline void db_close(sqlite3 **db)
+{
+    sqlite3_close(*db);
+}
+#define AUTO_DB AUTO(db_close) sqlite3
 
 /* -- store.c: lending connections ------------------------------------------------------------- */
 
@@ -105,9 +114,11 @@ void touch_flush(struct store *s, sqlite3 *db);
 
 /* -- migrate.c -------------------------------------------------------------------------------- */
 
-/* Refuses files that are not ours, before anything is written to them. */
+/* Refuses a file that is not ours without a change to it or its folder. */
 NODISCARD bool migrate_probe(const char *path, struct error *err);
+void migrate_create(const char *path); /* an empty file for its owner only, unless there is one */
 NODISCARD bool migrate(sqlite3 *db, const char *path, struct error *err);
+NODISCARD bool migrate_journal(sqlite3 *db, const char *path, struct error *err); /* to WAL */
 
 /* -- filter.c --------------------------------------------------------------------------------- */
 

@@ -71,7 +71,7 @@ static void page_take(struct page *p, struct item *item)
 
 void page_fill(const struct page_source *source, size_t budget, struct page *out)
 {
-    size_t room = budget > PAGE_FRAME_CHARS ? budget - PAGE_FRAME_CHARS : 0;
+    size_t room = budget - MIN(budget / 4, (size_t)PAGE_FRAME_CHARS);
 
     out->items = json_must(json_array());
     for (size_t i = 0; i < source->n; i++) {
@@ -87,6 +87,11 @@ void page_fill(const struct page_source *source, size_t budget, struct page *out
         room -= MIN(item.cost, room);
     }
     out->is_truncated = out->is_content_cut || out->n_shown < source->n;
+}
+
+size_t page_n_named(const struct page *p, size_t n_all, size_t budget)
+{
+    return MIN(n_all - p->n_shown, MIN(budget / 1000, (size_t)NAMED_MAX));
 }
 
 void page_notice(const struct page *p, size_t n_all, size_t budget, const char *how_to_go_on,

@@ -189,17 +189,17 @@ static void add_header(const struct search *s, struct buf *out)
 
 static void add_notice(const struct search *s, struct buf *out)
 {
-    size_t n_left = s->result.n_hits - s->page.n_shown;
+    const size_t n_named = page_n_named(&s->page, s->result.n_hits, s->budget);
     char how[64];
 
     snprintf(how, sizeof(how), "offset %zu continues", next_offset(s));
     page_notice(&s->page, s->result.n_hits, s->budget, how, out);
     buf_add_char(out, '\n');
-    for (size_t i = 0; i < MIN(n_left, REMAINING_HASHES_MAX); i++)
+    for (size_t i = 0; i < n_named; i++)
         buf_printf(out, "%s" STR_FMT, i ? " " : "Left out: ",
                    STR_ARG(s->result.hits[s->page.n_shown + i].memory.hash));
-    if (n_left)
-        buf_printf(out, "%s\n", n_left > REMAINING_HASHES_MAX ? " ..." : "");
+    if (n_named)
+        buf_printf(out, "%s\n", s->page.n_shown + n_named < s->result.n_hits ? " ..." : "");
 }
 
 static void add_debug(const struct search *s, struct buf *out)
@@ -256,14 +256,15 @@ static json_t *debug_json(const struct search *s)
     return debug;
 }
 
-static void put_rest(const struct search *s, json_t *data)
+static json_t *remaining_hashes(const struct search *s)
 {
+    const size_t n_named = page_n_named(&s->page, s->result.n_hits, s->budget);
     json_t *hashes = json_must(json_array());
 
-    for (size_t i = s->page.n_shown;
-         i < MIN(s->result.n_hits, s->page.n_shown + REMAINING_HASHES_MAX); i++)
-        json_array_append_new(hashes, json_str(s->result.hits[i].memory.hash));
-    obj_put(data, "remaining_hashes", hashes);
+    for (size_t i = 0; i < n_named; i++)
+        json_array_append_new(hashes,
+                              json_str(s->result.hits[s->page.n_shown + i].memory.hash));
+    return hashes;
 }
 
 static json_t *data_json(struct search *s)
@@ -279,7 +280,7 @@ static json_t *data_json(struct search *s)
     if (has_more(s))
         obj_put_int(data, "next_offset", (int64_t)next_offset(s));
     if (s->page.n_shown < s->result.n_hits)
-        put_rest(s, data);
+        obj_put(data, "remaining_hashes", remaining_hashes(s));
     obj_put_bool(data, "words_only", s->result.is_words_only);
     if (s->result.is_words_only)
         obj_put_str(data, "words_only_why", s->result.words_only_why);

@@ -114,12 +114,14 @@ struct page { /* zeroed before; page_deinit() */
 void page_fill(const struct page_source *source, size_t budget, struct page *out);
 void page_deinit(struct page *p);
 
-/* What header, notices and closing lines of a result may take; page_fill() gets the rest. */
+/* What header, notices and closing lines may take of a large budget; of a small one, a quarter. */
 #define PAGE_FRAME_CHARS 2000
 
 /* The notice of a cut result; how_to_go_on is a clause such as "offset 12 continues". */
-#define TRUNCATED_MARK       "[!] RESPONSE TRUNCATED"
-#define REMAINING_HASHES_MAX 10 /* named in the result; the offset finds all */
+#define TRUNCATED_MARK "[!] RESPONSE TRUNCATED"
+/* How many of the items left out a result of this budget can name by their hashes. */
+#define NAMED_MAX 10
+size_t page_n_named(const struct page *p, size_t n_all, size_t budget);
 void page_notice(const struct page *p, size_t n_all, size_t budget, const char *how_to_go_on,
                  struct buf *out);
 

@@ -1,5 +1,11 @@
 -- The first schema. docs/storage.md explains each table. Times are ms UTC; 0 means never.
 
+-- Facts about the file itself: 'written_by', the version of memoryd that last changed the schema.
+CREATE TABLE meta (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE memory (
     row INTEGER PRIMARY KEY AUTOINCREMENT, -- never reused: the vector index and the log keep it
     space TEXT NOT NULL,
@@ -35,16 +41,18 @@ CREATE TABLE memory_tag (
 
 CREATE UNIQUE INDEX memory_tag_by_tag ON memory_tag (space, tag, row);
 
--- What the full-text index is made from.
+-- What the full-text index holds: live memories. A row has to be live when it is put into the index
+-- and still be live, with the same text and tags, when it is taken out.
 CREATE VIEW memory_text AS
 SELECT m.row AS row,
        m.content AS content,
        coalesce((SELECT group_concat(tag, ' ')
                  FROM (SELECT tag FROM memory_tag t WHERE t.row = m.row ORDER BY position)),
                 '') AS tags
-FROM memory m;
+FROM memory m
+WHERE m.deleted_ms = 0;
 
--- Live memories only. An external-content table: it keeps no copy of the text.
+-- An external-content table: it keeps no copy of the text.
 CREATE VIRTUAL TABLE memory_fts USING fts5 (
     content, tags,
     content = 'memory_text', content_rowid = 'row',
@@ -76,6 +84,13 @@ CREATE TABLE change (
 ) STRICT;
 
 CREATE INDEX change_by_hash ON change (space, hash, seq);
+
+-- A REPLACE would remove a row without firing the trigger for deletes.
+CREATE TRIGGER change_is_never_replaced BEFORE INSERT ON change
+WHEN EXISTS (SELECT 1 FROM change WHERE seq = new.seq)
+BEGIN
+    SELECT raise(ABORT, 'the change log is append-only');
+END;
 
 CREATE TRIGGER change_is_never_updated BEFORE UPDATE ON change
 BEGIN
