@@ -6,7 +6,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-MEMORYD := build/release/memoryd
+MEMORYD := build/release/src/memoryd
 MODEL := build/model/all-MiniLM-L6-v2.mdm
 WEIGHTS := .cache/all-MiniLM-L6-v2
 
@@ -14,7 +14,7 @@ WEIGHTS := .cache/all-MiniLM-L6-v2
 
 all:
 	@scripts/setup.sh run
-	@scripts/build.sh release memoryd
+	@scripts/build.sh release src/memoryd
 	@scripts/model.sh $(MEMORYD) $(WEIGHTS) $(MODEL)
 
 run: all

@@ -9,16 +9,13 @@ cd "$(dirname "$0")/.."
 
 memoryd=$1 weights=$2 model=$3
 
-# Beside build/release/ the program finds it without being told, as beside an installed bin/.
-mkdir -p "$(dirname "$model")" build/share
-ln -sfn "../$(basename "$(dirname "$model")")" build/share/memoryd
+# The program looks in share/ beside its folder, built as well as installed.
+mkdir -p "$(dirname "$model")" build/release/share
+ln -sfn ../../model build/release/share/memoryd
 
 # A file of an older format does not open; then, too, it is made anew.
 if [ -f "$model" ] && "$memoryd" model info "$model" >/dev/null 2>&1; then
     exit 0
 fi
-if [ ! -f "$weights/model.safetensors" ]; then
-    rm -f "$model"
-    scripts/setup.sh run
-fi
+scripts/setup.sh weights
 "$memoryd" model convert "$weights" "$model"

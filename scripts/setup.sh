@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# setup.sh - gets what building and running (run) or testing (test) needs.
+# setup.sh - gets what building and running (run) or testing (test) needs, or only the model's weights.
 #
-#     scripts/setup.sh run|test
+#     scripts/setup.sh run|test|weights
 #
 # Each part is pinned: Debian packages by the release (packages.txt), the model and the Python client by
 # version and digest (requirements-*.txt), the Node parts by package-lock.json. Each step first looks
@@ -115,7 +115,7 @@ make_venv() {
 get_weights() {
     local download=$CACHE/download
 
-    [ ! -f "$MODEL" ] && [ ! -f "$WEIGHTS/model.safetensors" ] || return 0
+    [ ! -f "$WEIGHTS/model.safetensors" ] || return 0
     make_venv
     say "getting the model (84 MB)"
     rm -rf "$download"
@@ -151,15 +151,19 @@ get_node_parts() {
     stamp node_modules/.stamp package.json package-lock.json
 }
 
-case $LEVEL in
-run | test) ;;
-*) fail "expected run or test, not '$LEVEL'" ;;
-esac
 mkdir -p "$CACHE"
 : >"$LOG"
-install_packages
-get_weights
-if [ "$LEVEL" = test ]; then
+case $LEVEL in
+run)
+    install_packages
+    [ -f "$MODEL" ] || get_weights
+    ;;
+test)
+    install_packages
+    [ -f "$MODEL" ] || get_weights
     get_python_client
     get_node_parts
-fi
+    ;;
+weights) get_weights ;;
+*) fail "expected run, test or weights, not '$LEVEL'" ;;
+esac

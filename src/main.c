@@ -112,7 +112,6 @@ static int run_cli(struct program *p, int argc, char **argv)
 {
     struct cli_host host = {
         .arena = &p->arena,
-        .source = &p->source,
         .open_memory = open_memory,
         .probe_port = probe_port,
         .ctx = p,
@@ -155,7 +154,9 @@ static void serve_help(FILE *to)
 static bool read_serve_options(struct program *p, int argc, char **argv, bool *out_help,
                                struct error *err)
 {
-    for (int i = 1; i < argc; i++) {
+    int i = 0;
+
+    while (++i < argc) {
         bool is_host = str_eq_c(str_c(argv[i]), "--host");
 
         *out_help = str_eq_c(str_c(argv[i]), "--help") || str_eq_c(str_c(argv[i]), "-h");
@@ -167,8 +168,7 @@ static bool read_serve_options(struct program *p, int argc, char **argv, bool *o
         if (i + 1 == argc)
             return error_set(err, ERROR_INVALID, "%s needs a value", argv[i]);
         p->source.environ = override(&p->arena, p->source.environ,
-                                     is_host ? "MCP_SSE_HOST" : "MCP_SSE_PORT", argv[i + 1]);
-        i++;
+                                     is_host ? "MCP_SSE_HOST" : "MCP_SSE_PORT", argv[++i]);
     }
     return true;
 }
@@ -184,7 +184,7 @@ static int run_serve(struct program *p, int argc, char **argv)
         serve_help(stdout);
         return CLI_OK;
     }
-    log_set_level(LOG_INFO);
+    p->source.environ = override(&p->arena, p->source.environ, "MCP_STREAMABLE_HTTP_MODE", "1");
     load_config(p);
     return p->has_config ? run_server(p, true) : fail(&p->config_error, CLI_USAGE);
 }

@@ -12,6 +12,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef error_set /* what the analyzer is told about them */
+#undef error_wrap
+
 /* The bytes of the UTF-8 character at p; 0 if there is none, or one that could drive a terminal. The
  * next byte is looked at only after the one before it, so that the NUL at the end stops it. */
 static size_t clean_char(const unsigned char *p)

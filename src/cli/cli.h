@@ -37,7 +37,6 @@ enum cli_exit {
 struct cli_host {
     struct arena *arena;
     const struct config *config; /* NULL if it could not be read: config_error says why */
-    const struct config_source *source; /* for doctor */
     struct error config_error;
     bool (*open_memory)(void *ctx, struct memory_service **out, struct error *err);
     /* Whether the address that `serve` would use is free, for doctor. */

@@ -82,9 +82,9 @@ static bool refuse_name(struct arena *a, struct str name, struct error *err)
                      STR_ARG(known));
 }
 
-/* piece is "name=value". */
-static bool read_one(struct arena *a, struct str piece, struct config_pragma *out,
-                     struct error *err)
+/* piece is "name=value"; is_given has a place for every row. */
+static bool read_one(struct arena *a, struct str piece, bool *is_given,
+                     struct config_pragma *out, struct error *err)
 {
     const struct pragma_row *row;
     struct str name, value;
@@ -94,37 +94,28 @@ static bool read_one(struct arena *a, struct str piece, struct config_pragma *ou
     row = find_row(str_trim(name));
     if (!row)
         return refuse_name(a, str_trim(name), err);
+    if (is_given[row - rows])
+        return error_set(err, ERROR_INVALID, "%s is given twice", row->name);
+    is_given[row - rows] = true;
     out->name = str_c(row->name);
     return read_value(a, row, str_trim(value), &out->value, err);
-}
-
-static bool is_given(const struct config_pragma *list, size_t n, struct str name)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (str_eq(list[i].name, name))
-            return true;
-    }
-    return false;
 }
 
 bool read_pragmas(const struct reader *r, const struct setting *s, struct str text,
                   struct error *err)
 {
     struct config_pragma *list = ARENA_NEW(r->arena, struct config_pragma, COUNT(rows));
+    bool is_given[COUNT(rows)] = {false};
     size_t n = 0;
     struct str piece;
 
     (void)s;
     while (str_next(&text, ',', &piece)) {
-        struct config_pragma one;
-
         if (str_trim(piece).len == 0)
             continue;
-        if (!read_one(r->arena, piece, &one, err))
+        if (!read_one(r->arena, piece, is_given, &list[n], err))
             return false;
-        if (is_given(list, n, one.name)) /* so the list cannot overflow either */
-            return error_set(err, ERROR_INVALID, "%s is given twice", one.name.ptr);
-        list[n++] = one;
+        n++; /* each row once, so the list cannot overflow */
     }
     r->to->config.pragmas = list;
     r->to->config.n_pragmas = n;

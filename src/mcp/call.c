@@ -118,7 +118,7 @@ struct arena *mcp_call_arena(struct mcp_call *c)
 
 void *mcp_call_server_data(const struct mcp_call *c)
 {
-    return c->server->from->data;
+    return c->server->given.data;
 }
 
 const void *mcp_call_data(const struct mcp_call *c)
@@ -217,7 +217,7 @@ void mcp_call_log(struct mcp_call *c, const char *level, const char *logger, jso
 {
     json_t *params;
 
-    if (!c->server->from->has_logging || level_of(str_c(level)) < c->log_level) {
+    if (!c->server->given.has_logging || level_of(str_c(level)) < c->log_level) {
         json_decref(data);
         return;
     }

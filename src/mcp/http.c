@@ -71,7 +71,7 @@ static bool is_modern_message(const struct origin *from, const json_t *message)
     if (str_eq_c(message_method(message), "initialize"))
         return false;
     return is_modern_version(from->in->protocol_version) &&
-           (from->server->from->is_strict || !is_claude(from->in, NULL));
+           (from->server->given.is_strict || !is_claude(from->in, NULL));
 }
 
 static void set_job(const struct origin *from, struct mcp_call **calls, size_t n, json_t *batch)

@@ -47,8 +47,8 @@ static json_t *initialize_result(const struct mcp_server *s, const char *version
         json_must(json_pack("{s:s, s:O, s:O}", "protocolVersion", version, "capabilities",
                             s->tables.capabilities, "serverInfo", s->tables.server_info));
 
-    if (s->from->instructions.len)
-        put(result, "instructions", json_str(s->from->instructions));
+    if (s->given.instructions.len)
+        put(result, "instructions", json_str(s->given.instructions));
     return result;
 }
 
@@ -121,7 +121,7 @@ static struct outcome subscribe(const struct origin *from, const json_t *request
 
 struct outcome legacy_request(const struct origin *from, const json_t *request)
 {
-    const struct mcp_tables *offered = from->server->from;
+    const struct mcp_tables *offered = &from->server->given;
     struct str method = message_method(request);
     const json_t *params = message_params(request);
     struct outcome o;

@@ -135,7 +135,7 @@ void listen_end_all_locked(struct mcp_server *s)
 
 static bool is_list_offered(const struct mcp_server *s, size_t which)
 {
-    const struct mcp_tables *t = s->from;
+    const struct mcp_tables *t = &s->given;
 
     return which == MCP_LIST_TOOLS     ? t->n_tools > 0
            : which == MCP_LIST_PROMPTS ? t->n_prompts > 0
@@ -155,7 +155,7 @@ static json_t *accept_filter(const struct mcp_server *s, const json_t *wanted,
         l->lists[i] = true;
         put(accepted, lists[i].filter, json_true());
     }
-    if (!s->from->resources.has_subscribe)
+    if (!s->given.resources.has_subscribe)
         return accepted;
     uris = json_must(json_array());
     json_array_foreach(json_object_get(wanted, "resourceSubscriptions"), i, one)

@@ -333,7 +333,7 @@ void listen_end_all_locked(struct mcp_server *s);
 /* -- server ------------------------------------------------------------------------------------ */
 
 struct mcp_server {
-    const struct mcp_tables *from;
+    struct mcp_tables given;
     struct tables tables;
     struct str key; /* owned */
 

@@ -177,7 +177,7 @@ static struct outcome resources_read(const struct origin *from, enum era era,
 struct outcome shared_method(const struct origin *from, enum era era, const json_t *request,
                              bool *out_found)
 {
-    const struct mcp_tables *offered = from->server->from;
+    const struct mcp_tables *offered = &from->server->given;
     const struct tables *t = &from->server->tables;
     struct str method = message_method(request);
 
@@ -310,7 +310,7 @@ static json_t *run_read(struct mcp_call *c)
     json_t *contents = NULL, *result;
     struct error err = {0};
 
-    if (!c->server->from->resources.read(c, uri, &contents, &err)) {
+    if (!c->server->given.resources.read(c, uri, &contents, &err)) {
         if (err.kind == ERROR_NOT_FOUND && !c->error)
             return reply_error_data(c->id, c->era == ERA_MODERN ? RPC_PARAMS : RPC_NO_RESOURCE,
                                     json_must(json_pack("{s:o}", "uri", json_str(uri))), "%s",
@@ -326,7 +326,7 @@ static json_t *run_list(struct mcp_call *c)
 {
     json_t *all = NULL, *result;
     struct error err = {0};
-    bool is_ok = c->server->from->resources.list(c, &all, &err);
+    bool is_ok = c->server->given.resources.list(c, &all, &err);
 
     if (!is_ok)
         return failure(c, &err);
@@ -346,7 +346,7 @@ static json_t *run_completion(struct mcp_call *c)
     json_t *completion = NULL;
     struct error err = {0};
 
-    if (!c->server->from->complete(c, c->params, &completion, &err))
+    if (!c->server->given.complete(c, c->params, &completion, &err))
         return failure(c, &err);
     return reply_result(c->id,
                         finish_result(c->server, c->era,

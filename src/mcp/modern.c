@@ -123,8 +123,8 @@ static struct outcome discover(const struct rung *r)
         json_must(json_pack("{s:o, s:O}", "supportedVersions", supported_versions(),
                             "capabilities", s->tables.capabilities));
 
-    if (s->from->instructions.len)
-        put(result, "instructions", json_str(s->from->instructions));
+    if (s->given.instructions.len)
+        put(result, "instructions", json_str(s->given.instructions));
     add_cache_hints(result, ERA_MODERN, DISCOVER_TTL_MS, "public");
     return answer(reply_result(r->id, finish_result(s, ERA_MODERN, result)), 200);
 }
@@ -169,7 +169,7 @@ struct outcome modern_request(const struct origin *from, const json_t *request)
                      .meta = message_meta(request)};
     struct outcome o;
 
-    r.is_lenient = from->in && !from->server->from->is_strict && is_claude(from->in, r.meta);
+    r.is_lenient = from->in && !from->server->given.is_strict && is_claude(from->in, r.meta);
     if (!check_meta(&r, &o))
         return o;
     r.claim = json_view(json_object_get(r.meta, META_VERSION));

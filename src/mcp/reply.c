@@ -25,6 +25,7 @@ json_t *reply_result(const json_t *id, json_t *result)
     return j;
 }
 
+PRINTF(4, 0)
 static json_t *error_reply(const json_t *id, int code, json_t *data, const char *fmt,
                            va_list args)
 {

@@ -14,7 +14,7 @@ bool mcp_server_new(const struct mcp_tables *tables, struct str key, struct mcp_
 
     assert(key.len >= KEY_MIN_BYTES);
     memcpy(&seed, key.ptr, sizeof(seed));
-    s->from = tables;
+    s->given = *tables;
     s->key = str_n(mem_dup(key), key.len);
     mutex_init(&s->lock);
     cond_init(&s->answered);

@@ -11,7 +11,6 @@
 #include "memory/memory_int.h"
 
 #include "base/vec.h"
-#include "embed/embed.h"
 
 #define CLEANUP_SCAN_MAX      5000 /* memories compared in one call */
 #define NEAREST_MAX           50   /* members of one group */
@@ -72,8 +71,8 @@ static double part_cosine(const struct store_vectors *x, const struct store_vect
 static bool read_vectors(const struct cleanup *c, struct arena *a, int64_t row,
                          struct store_vectors *out, struct error *err)
 {
-    return store_get_vectors(c->m->options.store, a, c->who->space, row,
-                             embed_model_id(c->m->options.embedder), out, err);
+    return store_get_vectors(c->m->options.store, a, c->who->space, row, model_id_of(c->m), out,
+                             err);
 }
 
 /* -- which one stays -------------------------------------------------------------------------- */

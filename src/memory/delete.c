@@ -23,11 +23,6 @@ static bool select_one(struct memory_service *m, const struct caller *who, struc
     return true;
 }
 
-static bool is_empty(const struct memory_filter *f)
-{
-    return !f->n_tags && !f->n_types && !f->from_ms && !f->until_ms && !f->stale_before_ms;
-}
-
 static bool select_filtered(struct memory_service *m, const struct caller *who,
                             const struct memory_filter *filter, struct arena *a,
                             struct hashes *out, struct error *err)
@@ -63,7 +58,7 @@ static bool select_memories(struct memory_service *m, const struct caller *who,
     if (filter.is_nothing)
         return error_set(err, ERROR_INVALID,
                          "the tags are empty; name at least one, or leave the filter out");
-    if (is_empty(&filter))
+    if (filter_is_empty(&filter))
         return error_set(err, ERROR_INVALID,
                          "give a content_hash, or a filter by tags or time; there is no way to "
                          "delete everything at once");

@@ -51,8 +51,8 @@ void memory_service_free(struct memory_service *m);
 /* Hex SHA-256 of the stripped, lower-cased content: the name of a memory. In the arena. */
 struct str memory_hash(struct arena *a, struct str content);
 
-/* One written tag list: split at commas if is_list_text, trimmed, commas to '-', lower case, at most
- * MEMORY_TAG_MAX_CHARS each, no repeats, at most MEMORY_TAGS_MAX. in: raw pieces. */
+/* Tags as they are stored and asked for: trimmed, commas to '-', lower case, cut to
+ * MEMORY_TAG_MAX_CHARS, empty ones and repeats left out, the first MEMORY_TAGS_MAX of them. */
 void memory_normalise_tags(struct arena *a, const struct str *in, size_t n_in,
                            const struct str **out, size_t *out_n);
 /* The same from the one-string form: JSON array, comma list or single tag (tools.md 1.4). */

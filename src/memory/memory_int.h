@@ -39,10 +39,9 @@ struct memory_service {
     struct timing stores;
 };
 
+/* -- service.c -------------------------------------------------------------------------------- */
+
 void timing_add(struct memory_service *m, struct timing *t, int64_t started_us);
-
-/* -- rights.c --------------------------------------------------------------------------------- */
-
 NODISCARD bool may(const struct caller *who, enum scope scope, struct error *err);
 struct store_actor actor_of(const struct caller *who, int64_t now_ms);
 
@@ -66,12 +65,19 @@ NODISCARD bool split_content(struct arena *a, struct str content, const struct s
 
 /* -- embedding.c ------------------------------------------------------------------------------ */
 
+struct str model_id_of(const struct memory_service *m); /* empty without a model */
 /* The vectors of a text, or none without a model. Called with no lock held. */
 NODISCARD bool embed_content(const struct memory_service *m, struct arena *a, struct str text,
                              struct store_vectors *out, bool *out_is_cut, struct error *err);
 
 /* -- filter.c --------------------------------------------------------------------------------- */
 
+#define FILTER_TYPES_MAX 500 /* a family of types, the user's own among them */
+
+NODISCARD bool check_tags(const struct str *tags, size_t n, const char *what,
+                          struct error *err);
+NODISCARD bool check_type(struct str type, struct error *err);
+bool filter_is_empty(const struct memory_filter *f); /* lets every live memory through */
 /* Normalises the tags and puts the time expression in; *out is ready for the store. */
 NODISCARD bool filter_prepare(struct arena *a, const struct memory_filter *in,
                               struct str time_expr, int64_t now_ms, struct memory_filter *out,

@@ -40,10 +40,7 @@ struct search {
 
 static bool has_filter(const struct memory_search_request *r)
 {
-    const struct memory_filter *f = &r->filter;
-
-    return f->n_tags || f->n_types || f->is_nothing || f->from_ms || f->until_ms ||
-           f->stale_before_ms || f->min_quality > 0 || f->max_quality > 0 || r->time_expr.len;
+    return !filter_is_empty(&r->filter) || r->time_expr.len;
 }
 
 static bool check(const struct memory_search_request *r, struct error *err)

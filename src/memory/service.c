@@ -1,12 +1,9 @@
-/*
- * service.c - the service object, rights, and what its parts share: embedding and filters.
- */
+/* service.c - the service object, its timings, and who may do what. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "memory/memory_int.h"
 
 #include "base/alloc.h"
 #include "base/clock.h"
-#include "embed/embed.h"
 
 bool memory_service_new(const struct memory_options *options, struct memory_service **out,
                         struct error *err)
@@ -61,37 +58,4 @@ bool may(const struct caller *who, enum scope scope, struct error *err)
 struct store_actor actor_of(const struct caller *who, int64_t now_ms)
 {
     return (struct store_actor){who->space, who->subject, who->client, now_ms};
-}
-
-/* -- embedding -------------------------------------------------------------------------------- */
-
-bool embed_content(const struct memory_service *m, struct arena *a, struct str text,
-                   struct store_vectors *out, bool *out_is_cut, struct error *err)
-{
-    const struct embedder *e = m->options.embedder;
-
-    *out = (struct store_vectors){0};
-    *out_is_cut = false;
-    if (!e)
-        return true;
-    out->model_id = embed_model_id(e);
-    out->dim = embed_dim(e);
-    return embed_parts(e, a, text, &out->values, &out->n_parts, out_is_cut, err);
-}
-
-/* -- filters ---------------------------------------------------------------------------------- */
-
-bool filter_prepare(struct arena *a, const struct memory_filter *in, struct str time_expr,
-                    int64_t now_ms, struct memory_filter *out, struct error *err)
-{
-    struct memory_filter f = *in;
-
-    memory_normalise_tags(a, in->tags, in->n_tags, &f.tags, &f.n_tags);
-    if (in->n_tags && !f.n_tags)
-        f.is_nothing = true; /* tags were asked for, but none that can exist */
-    if (time_expr.len &&
-        !memory_parse_time_expr(time_expr, now_ms, &f.from_ms, &f.until_ms, err))
-        return false;
-    *out = f;
-    return true;
 }

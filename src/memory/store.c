@@ -8,7 +8,6 @@
 #include "memory/memory_int.h"
 
 #include "base/clock.h"
-#include "embed/embed.h"
 #include "json/json.h"
 #include "text/text.h"
 
@@ -49,18 +48,6 @@ static bool check_id(struct str id, const char *what, struct error *err)
     if (text_count(id) > ID_MAX_CHARS)
         return error_set(err, ERROR_LIMIT, "%s has more than %d characters", what,
                          ID_MAX_CHARS);
-    return true;
-}
-
-static bool check_tags(const struct str *tags, size_t n, struct error *err)
-{
-    if (n > MEMORY_TAGS_MAX)
-        return error_set(err, ERROR_LIMIT, "%zu tags were given, at most %d are allowed", n,
-                         MEMORY_TAGS_MAX);
-    for (size_t i = 0; i < n; i++) {
-        if (!text_check(tags[i], err))
-            return error_wrap(err, "tags[%zu]", i);
-    }
     return true;
 }
 
@@ -252,7 +239,7 @@ bool memory_store(struct memory_service *m, const struct caller *who,
     struct intake in = {m, who, request, a, {0}, &result};
 
     if (!may(who, SCOPE_WRITE, err) || !check_content(&in, err) ||
-        !check_tags(request->tags, request->n_tags, err) ||
+        !check_tags(request->tags, request->n_tags, "tags", err) ||
         !check_id(request->conversation_id, "conversation_id", err) ||
         !check_id(request->hostname, "client_hostname", err))
         return false;

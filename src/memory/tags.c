@@ -11,19 +11,23 @@
 /* A longer text in brackets is one literal tag, not a JSON array of them. */
 #define JSON_TAGS_MAX_CHARS 4096
 
+static struct str first_chars(struct str tag)
+{
+    return text_strip(text_first(tag, MEMORY_TAG_MAX_CHARS));
+}
+
+/* Applied to its own result it changes nothing more: cutting may lay bare a blank, and lower case may
+ * be longer than upper case. */
 static struct str normalise_one(struct arena *a, struct str tag)
 {
-    struct str lower;
-    char *p;
+    struct str whole = text_strip(tag);
+    char *p = arena_cstr(a, whole);
 
-    tag = text_strip(tag);
-    p = arena_cstr(a, tag);
-    for (size_t i = 0; i < tag.len; i++) {
+    for (size_t i = 0; i < whole.len; i++) {
         if (p[i] == ',')
             p[i] = '-';
     }
-    lower = text_lower(a, text_first(str_n(p, tag.len), MEMORY_TAG_MAX_CHARS));
-    return lower;
+    return first_chars(text_lower(a, first_chars(str_n(p, whole.len))));
 }
 
 static bool is_among(struct str tag, const struct str *tags, size_t n)

@@ -34,8 +34,10 @@ static bool check(const struct memory_update_request *r, struct error *err)
     if (r->metadata.len > MEMORY_METADATA_MAX_BYTES)
         return error_set(err, ERROR_LIMIT, "metadata has %zu bytes, at most %zu are allowed",
                          r->metadata.len, MEMORY_METADATA_MAX_BYTES);
-    if (r->n_tags + r->n_add_tags > MEMORY_TAGS_MAX)
-        return error_set(err, ERROR_LIMIT, "at most %d tags are allowed", MEMORY_TAGS_MAX);
+    if (!check_tags(r->tags, r->n_tags, "tags", err) ||
+        !check_tags(r->add_tags, r->n_add_tags, "add_tags", err) ||
+        !check_tags(r->remove_tags, r->n_remove_tags, "remove_tags", err))
+        return false;
     if (r->content.len && !r->is_versioned)
         return error_set(err, ERROR_INVALID,
                          "content can only be changed as a new version; set versioned");

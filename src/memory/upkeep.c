@@ -110,11 +110,6 @@ bool memory_reindex(struct memory_service *m, const struct caller *who, bool is_
 
 /* -- stats ------------------------------------------------------------------------------------ */
 
-static struct str model_of(const struct memory_service *m)
-{
-    return m->options.embedder ? embed_model_id(m->options.embedder) : (struct str){0};
-}
-
 static const struct memory_named_count *named_counts(struct arena *a,
                                                      const struct store_count *in, size_t n)
 {
@@ -170,7 +165,7 @@ bool memory_stats(struct memory_service *m, const struct caller *who, int64_t no
     struct store_stats stats;
 
     if (!may(who, SCOPE_READ, err) ||
-        !store_stats(m->options.store, who->space, model_of(m), &stats, err) ||
+        !store_stats(m->options.store, who->space, model_id_of(m), &stats, err) ||
         !count_recent(m, who, now_ms, &result, err) || !count_names(m, who, a, &result, err))
         return false;
     result.n_live = stats.n_live;
@@ -237,7 +232,7 @@ bool memory_health(struct memory_service *m, const struct caller *who, struct ar
     struct str problem;
 
     if (!may(who, SCOPE_READ, err) || !store_check(m->options.store, a, &problem, err) ||
-        !store_stats(m->options.store, who->space, model_of(m), &stats, err) ||
+        !store_stats(m->options.store, who->space, model_id_of(m), &stats, err) ||
         !store_free_bytes(m->options.store, &r.bytes_free, err))
         return false;
     r.is_store_ok = problem.len == 0;

@@ -32,9 +32,9 @@ static bool read_int(sqlite3 *db, const char *sql, int64_t *out, struct error *e
 
 /* -- whose file it is ------------------------------------------------------------------------- */
 
-#define HEADER_BYTES   100 /* of every SQLite file: sqlite.org/fileformat2.html, 1.3 */
-#define HEADER_ID_AT   68  /* the application id, four bytes, big-endian */
-#define HEADER_MAGIC   "SQLite format 3"
+#define HEADER_BYTES    100 /* of every SQLite file: sqlite.org/fileformat2.html, 1.3 */
+#define HEADER_ID_AT    68  /* the application id, four bytes, big-endian */
+#define HEADER_MAGIC    "SQLite format 3"
 #define REFERENCE_NAMES "('memories', 'memory_embeddings')"
 
 /* A path as an SQLite URI: what has a meaning in URIs is escaped. */
@@ -89,9 +89,10 @@ static bool has_wal(const char *path)
 
 static bool refuse(const char *path, const char *what, struct error *err)
 {
-    return error_set(err, ERROR_CONFLICT,
-                     "%s is %s; it was not changed, let MCP_MEMORY_SQLITE_PATH name another file",
-                     path, what);
+    return error_set(
+        err, ERROR_CONFLICT,
+        "%s is %s; it was not changed, let MCP_MEMORY_SQLITE_PATH name another file", path,
+        what);
 }
 
 /* A file with no mark: ours only if there is nothing in it, or if the mark is still in its log. */
@@ -232,7 +233,8 @@ bool migrate_journal(sqlite3 *db, const char *path, struct error *err)
         !db_step(db, q, &has_row, "switch to the write-ahead log", err))
         return error_wrap(err, "%s", path);
     mode = has_row ? (const char *)sqlite3_column_text(q, 0) : "";
-    if (!str_eq_c(str_c(mode), "wal")) /* a file system without shared memory, such as a network's */
+    if (!str_eq_c(str_c(mode),
+                  "wal")) /* a file system without shared memory, such as a network's */
         log_event(LOG_WARN, "store.journal",
                   "mode=%s text=\"no write-ahead log here: reads wait for writes\"", mode);
     return true;

@@ -1,4 +1,4 @@
-/* read.c - memories, their changes and their earlier states. */
+/* read.c - memories: one, several, pages of them. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_int.h"
 
@@ -25,6 +25,14 @@ bool read_tags(struct arena *a, struct str json, const struct str **out, size_t 
     return true;
 }
 
+/* A score as written, in [0, 1], or what stands for none. A damaged file may hold other numbers. */
+static double score_of(sqlite3_stmt *q, int at, double none)
+{
+    double score = sqlite3_column_double(q, at);
+
+    return score >= 0 ? MIN(score, 1.0) : none;
+}
+
 bool read_memory(struct arena *a, sqlite3_stmt *q, struct memory *out, struct error *err)
 {
     int at = 0;
@@ -44,8 +52,8 @@ bool read_memory(struct arena *a, sqlite3_stmt *q, struct memory *out, struct er
     m.revision = sqlite3_column_int64(q, at++);
     m.parent = db_column_str(a, q, at++);
     m.superseded_by = db_column_str(a, q, at++);
-    m.quality = sqlite3_column_double(q, at++);
-    m.confidence = sqlite3_column_double(q, at++);
+    m.quality = score_of(q, at++, -1);
+    m.confidence = score_of(q, at++, 0);
     m.has_vector = sqlite3_column_int(q, at++) != 0;
     if (!read_tags(a, db_column_str(a, q, at), &m.tags, &m.n_tags, err))
         return false;
@@ -195,24 +203,48 @@ static bool count_matches(struct arena *a, sqlite3 *db, struct str space,
     return true;
 }
 
-bool store_list(struct store *s, struct arena *a, struct str space,
-                const struct memory_filter *filter, size_t offset, size_t limit,
-                struct memory **out, size_t *out_n, size_t *out_total, struct error *err)
+struct page {
+    size_t offset, limit;
+};
+
+static bool read_page(struct arena *a, sqlite3 *db, struct str space,
+                      const struct memory_filter *filter, struct page page, struct memory **out,
+                      size_t *out_n, struct error *err)
 {
-    AUTO_READER r = {0};
     AUTO_STMT *q = NULL;
     AUTO_BUF sql = {0};
 
     buf_add_c(&sql, "SELECT" MEMORY_COLUMNS "FROM memory m WHERE m.space = ?1");
     filter_sql(filter, &sql);
     buf_add_c(&sql, " ORDER BY m.created_ms DESC, m.row DESC LIMIT ?20 OFFSET ?21");
-    if (!reader_take(s, &r, err) || !count_matches(a, r.db, space, filter, out_total, err) ||
-        !db_prepare(r.db, buf_cstr(&sql), &q, err))
+    if (!db_prepare(db, buf_cstr(&sql), &q, err))
         return false;
     filter_bind(a, q, space, filter);
-    sqlite3_bind_int64(q, FILTER_PARAM_FREE, (int64_t)limit);
-    sqlite3_bind_int64(q, FILTER_PARAM_FREE + 1, (int64_t)offset);
-    return read_memories(a, r.db, q, out, out_n, err);
+    sqlite3_bind_int64(q, FILTER_PARAM_FREE, (int64_t)page.limit);
+    sqlite3_bind_int64(q, FILTER_PARAM_FREE + 1, (int64_t)page.offset);
+    return read_memories(a, db, q, out, out_n, err);
+}
+
+/* In one read transaction, so that page and total are of the same moment. */
+bool store_list(struct store *s, struct arena *a, struct str space,
+                const struct memory_filter *filter, size_t offset, size_t limit,
+                struct memory **out, size_t *out_n, size_t *out_total, struct error *err)
+{
+    AUTO_READER r = {0};
+    const struct page page = {offset, limit};
+    size_t total;
+    bool is_ok;
+
+    if (filter->stale_before_ms)
+        touch_write(s); /* what was just read is not stale */
+    if (!reader_take(s, &r, err) || !db_exec(r.db, "BEGIN", err))
+        return false;
+    is_ok = count_matches(a, r.db, space, filter, &total, err) &&
+            read_page(a, r.db, space, filter, page, out, out_n, err);
+    sqlite3_exec(r.db, "COMMIT", NULL, NULL, NULL);
+    if (is_ok)
+        *out_total = total;
+    return is_ok;
 }
 
 bool store_list_unembedded(struct store *s, struct arena *a, struct str space,
@@ -235,92 +267,4 @@ bool store_list_unembedded(struct store *s, struct arena *a, struct str space,
     db_bind_str(q, 3, model_id);
     sqlite3_bind_int64(q, 4, (int64_t)limit);
     return read_memories(a, r.db, q, out, out_n, err);
-}
-
-/* -- history ---------------------------------------------------------------------------------- */
-
-struct change_list VEC(struct change);
-
-static struct change read_change(struct arena *a, sqlite3_stmt *q)
-{
-    return (struct change){
-        .seq = sqlite3_column_int64(q, 0),
-        .at_ms = sqlite3_column_int64(q, 1),
-        .op = db_column_str(a, q, 2),
-        .hash = db_column_str(a, q, 3),
-        .space = db_column_str(a, q, 4),
-        .subject = db_column_str(a, q, 5),
-        .client = db_column_str(a, q, 6),
-        .detail = db_column_str(a, q, 7),
-        .revision = sqlite3_column_int64(q, 8),
-    };
-}
-
-bool store_changes(struct store *s, struct arena *a, struct str space, struct str hash,
-                   size_t offset, size_t limit, struct change **out, size_t *out_n,
-                   struct error *err)
-{
-    AUTO_READER r = {0};
-    AUTO_STMT *q = NULL;
-    struct change_list list = {0};
-    bool has_row = true, is_ok = true;
-
-    if (!reader_take(s, &r, err) ||
-        !db_prepare(r.db,
-                    "SELECT seq, at_ms, op, hash, space, subject, client, detail, revision"
-                    " FROM change WHERE space = ?1 AND (?2 = '' OR hash = ?2)"
-                    " ORDER BY seq DESC LIMIT ?3 OFFSET ?4",
-                    &q, err))
-        return false;
-    db_bind_str(q, 1, space);
-    db_bind_str(q, 2, hash);
-    sqlite3_bind_int64(q, 3, (int64_t)limit);
-    sqlite3_bind_int64(q, 4, (int64_t)offset);
-    while (is_ok && has_row) {
-        is_ok = db_step(r.db, q, &has_row, "read the change log", err);
-        if (is_ok && has_row)
-            VEC_PUSH(&list, read_change(a, q));
-    }
-    if (is_ok) {
-        *out = ARENA_NEW(a, struct change, list.len);
-        if (list.len)
-            memcpy(*out, list.ptr, list.len * sizeof(**out));
-        *out_n = list.len;
-    }
-    VEC_DEINIT(&list);
-    return is_ok;
-}
-
-bool store_get_revision(struct store *s, struct arena *a, struct str space, struct str hash,
-                        int64_t revision, struct memory **out, struct error *err)
-{
-    AUTO_READER r = {0};
-    AUTO_STMT *q = NULL;
-    bool has_row;
-
-    if (!reader_take(s, &r, err) ||
-        !db_prepare(
-            r.db,
-            "SELECT m.row, m.space, m.hash,"
-            " coalesce((SELECT later.content FROM revision later"
-            "           WHERE later.row = m.row AND later.revision >= ?3"
-            "           AND later.content IS NOT NULL ORDER BY later.revision LIMIT 1),"
-            "          m.content),"
-            " r.type, r.metadata, r.created_ms, r.updated_ms, m.accessed_ms, r.deleted_ms,"
-            " m.n_accesses, r.revision, m.parent, r.superseded_by, r.quality,"
-            " r.confidence, EXISTS (SELECT 1 FROM vector v WHERE v.row = m.row), r.tags"
-            " FROM revision r JOIN memory m ON m.row = r.row"
-            " WHERE m.space = ?1 AND m.hash = ?2 AND r.revision = ?3",
-            &q, err))
-        return false;
-    db_bind_str(q, 1, space);
-    db_bind_str(q, 2, hash);
-    sqlite3_bind_int64(q, 3, revision);
-    if (!db_step(r.db, q, &has_row, "read a revision", err))
-        return false;
-    *out = NULL;
-    if (!has_row)
-        return true;
-    *out = ARENA_NEW(a, struct memory, 1);
-    return read_memory(a, q, *out, err);
 }

@@ -7,6 +7,7 @@
 
 #include "store/store.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 
 #include "base/attr.h"
@@ -15,14 +16,14 @@
 #include "index/index.h"
 
 #define STORE_READERS_MAX     16 /* connections that read at once; more callers wait */
-#define STORE_SPACES_MAX      64 /* (space, model) pairs whose vectors are in memory at once */
+#define STORE_SPACES_MAX      64 /* pairs of space and model whose vectors are in memory at once */
 #define STORE_APPLICATION_ID  0x4d4d5264 /* "MMRd": marks a database file as ours */
 #define STORE_BUSY_TIMEOUT_MS 15000
 
 extern const char *const store_migrations[]; /* generated from sql/ */
 extern const int store_n_migrations;
 
-struct vectors; /* rank_vectors.c */
+struct vectors; /* vectors.c */
 
 struct touch { /* accesses of one memory that are not on disk yet */
     int64_t row;
@@ -58,8 +59,7 @@ struct store {
 /* -- db.c: connections and statements --------------------------------------------------------- */
 
 /* For one thread at a time. A reader's connection refuses to write. */
-NODISCARD bool db_open(const struct store *s, bool is_reader, sqlite3 **out,
-                       struct error *err);
+NODISCARD bool db_open(const struct store *s, bool is_reader, sqlite3 **out, struct error *err);
 NODISCARD bool db_exec(sqlite3 *db, const char *sql, struct error *err);
 NODISCARD bool db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out, struct error *err);
 /* Fills err from the connection's last failure; returns false. */
@@ -111,12 +111,14 @@ void write_end(struct writer *w);
 
 /* Writes the waiting accesses within the open transaction of db. A failure only loses counts. */
 void touch_flush(struct store *s, sqlite3 *db);
+void touch_write(struct store *s); /* the same in a transaction of its own, if any wait */
 
 /* -- migrate.c -------------------------------------------------------------------------------- */
 
 /* Refuses a file that is not ours without a change to it or its folder. */
 NODISCARD bool migrate_probe(const char *path, struct error *err);
-void migrate_create(const char *path); /* an empty file for its owner only, unless there is one */
+void migrate_create(
+    const char *path); /* an empty file for its owner only, unless there is one */
 NODISCARD bool migrate(sqlite3 *db, const char *path, struct error *err);
 NODISCARD bool migrate_journal(sqlite3 *db, const char *path, struct error *err); /* to WAL */
 
@@ -132,6 +134,44 @@ void filter_bind(struct arena *a, sqlite3_stmt *q, struct str space,
                  const struct memory_filter *f);
 /* The filter that every search without filters has: live and current memories. */
 bool filter_is_plain(const struct memory_filter *f);
+
+/* -- steps.c: what changes are made of, inside the caller's transaction ------------------------ */
+
+struct state { /* of a memory inside a transaction */
+    bool exists;
+    int64_t row;
+    int64_t revision;
+    bool is_live;
+    bool is_superseded;
+};
+NODISCARD bool step_read_state(sqlite3 *db, struct str space, struct str hash,
+                               struct state *out, struct error *err);
+bool step_not_found(struct str hash, struct error *err); /* false, and says so */
+
+/* Keeps the state before a change; with its content if the change may replace that. */
+NODISCARD bool step_keep_revision(sqlite3 *db, int64_t row, int64_t now_ms, bool has_content,
+                                  struct error *err);
+
+/* The full-text index. A row must be live for both; it is taken out before its text or tags change. */
+NODISCARD bool step_words_add(sqlite3 *db, int64_t row, struct error *err);
+NODISCARD bool step_words_remove(sqlite3 *db, int64_t row, struct error *err);
+
+/* Replaces all tags; a repeated one counts once. */
+NODISCARD bool step_set_tags(sqlite3 *db, int64_t row, struct str space, const struct str *tags,
+                             size_t n_tags, struct error *err);
+/* v NULL or without parts: leaves them. *out_n: how many memories of the space got them. */
+NODISCARD bool step_put_vectors(sqlite3 *db, struct str space, int64_t row,
+                                const struct store_vectors *v, int *out_n, struct error *err);
+
+struct log_entry {
+    const char *op;
+    int64_t row;
+    struct str hash;
+    int64_t revision;
+    struct str detail; /* empty: {} */
+};
+NODISCARD bool step_log(sqlite3 *db, const struct store_actor *who, const struct log_entry *e,
+                        struct error *err);
 
 /* -- read.c ----------------------------------------------------------------------------------- */
 
@@ -150,10 +190,36 @@ NODISCARD bool read_memory(struct arena *a, sqlite3_stmt *q, struct memory *out,
 NODISCARD bool read_tags(struct arena *a, struct str json, const struct str **out,
                          size_t *out_n, struct error *err);
 
-/* -- rank_vectors.c --------------------------------------------------------------------------- */
+/* -- vectors.c -------------------------------------------------------------------------------- */
+
+struct vector_set { /* the vectors of one space and model */
+    struct vectors *owner;
+    char *space;
+    char *model_id;
+    size_t dim;
+    struct index *index; /* has a lock of its own */
+    size_t n_users;      /* searches that hold it; under owner.lock, as is used_at */
+    int64_t used_at;
+
+    pthread_rwlock_t lock; /* guards current, seq; searches read, catching up writes */
+    struct bitmap current; /* rows that are live and not superseded */
+    int64_t seq;           /* the last change taken over; -1: nothing loaded yet */
+};
 
 struct vectors *vectors_new(void);
 void vectors_free(struct vectors *v);
 int64_t vectors_bytes(struct vectors *v, struct str space);
+
+/* Lends the set of a space and model. LIMIT: all sets are lent. */
+NODISCARD bool vectors_take(struct vectors *v, struct str space, struct str model_id,
+                            size_t dim, struct vector_set **out, struct error *err);
+void vectors_give_back(struct vector_set **set); /* takes the address of a NULL */
+#define AUTO_VECTOR_SET AUTO(vectors_give_back) struct vector_set
+/* Takes over what changed since. db: any reader. */
+NODISCARD bool vectors_follow(struct vector_set *set, sqlite3 *db, struct error *err);
+NODISCARD bool vectors_last_change(sqlite3 *db, int64_t *out, struct error *err);
+
+/* Whether a stored value is whole vectors of this length, all numbers, all of length 1. */
+bool vectors_are_sound(struct str blob, size_t dim, size_t *out_n_parts);
 
 #endif

@@ -2,11 +2,13 @@
  * touch.c - counting accesses without a disk write per search.
  *
  * A search must not wait for the disk. Accesses are collected here and written along with the next
- * change, or after a while by themselves, or when the store closes. A crash loses at most those of the
- * last STORE_TOUCH_DELAY_MS of searching: counts, never memories.
+ * change, or by the first access after a while, or when somebody asks what is stale, or when the store
+ * closes. A crash loses what waits: counts, never memories.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_int.h"
+
+#include "base/log.h"
 
 static struct touch *find_touch(struct store *s, int64_t row)
 {
@@ -90,4 +92,17 @@ void touch_flush(struct store *s, sqlite3 *db)
         if (!db_run(db, q, "count an access", NULL))
             return;
     }
+}
+
+void touch_write(struct store *s)
+{
+    AUTO_WRITER w = {0};
+    struct error err = {0};
+    bool has_some;
+
+    mutex_lock(&s->touch_lock);
+    has_some = s->n_touches > 0;
+    mutex_unlock(&s->touch_lock);
+    if (has_some && (!write_begin(s, &w, &err) || !write_commit(&w, &err)))
+        log_event(LOG_WARN, "store.touch", "text=\"%s\"", err.text);
 }

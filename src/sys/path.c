@@ -3,12 +3,12 @@
 #include "sys/sys.h"
 
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #define DEFAULT_COLUMNS 80
+#define STATM_MAX_BYTES ((size_t)1024)
 
 struct str sys_expand_home(struct arena *a, struct str path)
 {
@@ -60,17 +60,26 @@ struct str sys_hostname(struct arena *a)
     return arena_dup(a, str_c(name));
 }
 
+/* The second number of "size resident shared ..." in pages. */
+static int64_t resident_pages(struct str statm)
+{
+    struct str size, resident, rest;
+    int64_t pages;
+
+    if (!str_cut(statm, ' ', &size, &rest) || !str_cut(rest, ' ', &resident, &rest) ||
+        !str_to_int(resident, &pages))
+        return 0;
+    return pages;
+}
+
 int64_t sys_resident_bytes(void)
 {
-    FILE *f = fopen("/proc/self/statm", "re");
-    long total, resident = 0;
+    AUTO_ARENA a = {0};
+    struct str statm;
 
-    if (!f)
+    if (!sys_read_file(&a, "/proc/self/statm", STATM_MAX_BYTES, &statm, NULL))
         return 0;
-    if (fscanf(f, "%ld %ld", &total, &resident) != 2)
-        resident = 0;
-    fclose(f);
-    return (int64_t)resident * sysconf(_SC_PAGESIZE);
+    return resident_pages(statm) * sysconf(_SC_PAGESIZE);
 }
 
 bool sys_is_terminal(int fd)

@@ -11,17 +11,19 @@
 
 bool sys_signals_open(int *out_fd, struct error *err)
 {
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigset_t set;
-    int fd;
+    int fd, code;
 
     sigemptyset(&set);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGHUP);
-    signal(SIGPIPE, SIG_IGN);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
+    sigaction(SIGPIPE, &ignore, NULL);
+    code = pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (code != 0)
         return error_set(err, ERROR_INTERNAL, "cannot block signals: %s",
-                         strerrordesc_np(errno));
+                         strerrordesc_np(code));
     fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)
         return error_set(err, ERROR_INTERNAL, "cannot watch for signals: %s",

@@ -20,7 +20,7 @@ import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
-MEMORYD = pathlib.Path(os.environ.get("MEMORYD", ROOT / "build/release/memoryd")).resolve()
+MEMORYD = pathlib.Path(os.environ.get("MEMORYD", ROOT / "build/release/src/memoryd")).resolve()
 MODEL = pathlib.Path(os.environ.get("MEMORYD_MODEL",
                                     ROOT / "build/model/all-MiniLM-L6-v2.mdm")).resolve()
 DEADLINE_S = 60  # for anything: a build with a sanitizer on a busy machine takes its time

@@ -83,6 +83,7 @@ CREATE TABLE change (
     detail TEXT NOT NULL DEFAULT '{}'
 ) STRICT;
 
+CREATE INDEX change_by_space ON change (space, seq);
 CREATE INDEX change_by_hash ON change (space, hash, seq);
 
 -- A REPLACE would remove a row without firing the trigger for deletes.

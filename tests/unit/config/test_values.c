@@ -273,6 +273,9 @@ TEST(a_refused_pragma_is_told_what_would_do)
     env_fails("MCP_MEMORY_SQLITE_PRAGMAS=busy_timeout=x",
               "MCP_MEMORY_SQLITE_PRAGMAS='busy_timeout=x': busy_timeout takes a whole number "
               "from 0 to 600000");
+    env_fails("MCP_MEMORY_SQLITE_PRAGMAS=busy_timeout=1,cache_size=1,Busy_Timeout=2",
+              "MCP_MEMORY_SQLITE_PRAGMAS='busy_timeout=1,cache_size=1,Busy_Timeout...': "
+              "busy_timeout is given twice");
     env_fails("MCP_MEMORY_SQLITE_PRAGMAS=page_size=1",
               "MCP_MEMORY_SQLITE_PRAGMAS='page_size=1': pragma 'page_size' cannot be set here; "
               "use journal_mode, busy_timeout, synchronous, cache_size, temp_store, mmap_size, "

@@ -59,8 +59,8 @@ bool fixture_open(struct fixture *f, const struct fixture_options *o)
 
     *f = (struct fixture){.now_ms = FIXTURE_NOW_MS};
     o = o ? o : &plain;
-    if (o->has_model && !model) {
-        printf("skipped: MEMORYD_MODEL is not set\n");
+    if (o->has_model && (!model || access(model, R_OK) != 0)) {
+        printf("skipped: MEMORYD_MODEL names no model\n");
         return false;
     }
     if (o->has_model)

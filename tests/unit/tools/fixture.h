@@ -34,7 +34,7 @@ struct fixture_options {
     struct tools_options tools; /* what is zero is filled in */
 };
 
-/* False: a model is wanted and MEMORYD_MODEL is not set; says so. */
+/* False: a model is wanted and MEMORYD_MODEL names none; says so. */
 bool fixture_open(struct fixture *f, const struct fixture_options *options);
 void fixture_close(struct fixture *f);
 #define AUTO_FIXTURE AUTO(fixture_close) struct fixture

@@ -47,13 +47,11 @@ TEST(page_cuts_between_items)
     static const struct {
         size_t n, item_chars, budget, want;
     } rows[] = {
-        {0, 94, 5000, 0},
-        {3, 94, PAGE_FRAME_CHARS + 300, 3},
-        {4, 94, PAGE_FRAME_CHARS + 300, 3},
-        {4, 94, PAGE_FRAME_CHARS + 299, 2},
-        {4, 94, PAGE_FRAME_CHARS, 1}, /* one is always there */
-        {4, 94, 1, 1},
-        {2, 5000, 100, 1}, /* even if it alone passes the client's budget */
+        {0, 94, 5000, 0},   {3, 94, 400, 3}, /* a quarter is for what stands around */
+        {4, 94, 400, 3},    {4, 94, 399, 3},
+        {4, 94, 396, 2},    {4, 94, 1, 1}, /* one is always there */
+        {2, 5000, 100, 1},                 /* even if it alone passes the client's budget */
+        {9, 994, 10000, 8},                /* of a large budget no more than PAGE_FRAME_CHARS */
     };
 
     for (size_t i = 0; i < COUNT(rows); i++)
@@ -82,6 +80,17 @@ TEST(page_cuts_a_first_item_over_the_hard_limit)
     check_hard_limit("x");
     check_hard_limit("\xc3\xa4");
     check_hard_limit("\x01"); /* six characters in JSON */
+}
+
+TEST(page_names_as_many_left_out_as_its_budget_bears)
+{
+    const struct page page = {.n_shown = 3};
+
+    CHECK_INT(page_n_named(&page, 3, 100000), 0);
+    CHECK_INT(page_n_named(&page, 5, 100000), 2);
+    CHECK_INT(page_n_named(&page, 50, 100000), NAMED_MAX);
+    CHECK_INT(page_n_named(&page, 50, 4000), 4);
+    CHECK_INT(page_n_named(&page, 50, 999), 0);
 }
 
 TEST(page_notice_says_how_to_go_on)

@@ -205,19 +205,26 @@ TEST(browser_page_of_this_machine_may_call)
 #define INITIALIZE                                                                             \
     "{\"jsonrpc\":\"2.0\",\"id\":0,\"method\":\"initialize\",\"params\":{\"protocolVersion\":" \
     "\"2025-11-25\",\"capabilities\":{},\"clientInfo\":{\"name\":\"t\",\"version\":\"1\"}}}"
+#define INITIALIZED "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}"
 
 /* Opens a session; its header line, in the client's arena. */
 static const char *open_session(struct client *c, struct stage *s)
 {
+    struct client again;
+    const char *session;
     struct reply r;
 
     if (!post(c, s, "/mcp", "", INITIALIZE))
         return "";
     r = client_read(c);
     CHECK_INT(r.status, 200);
-    return arena_printf(&c->arena, "Mcp-Session-Id: " STR_FMT "\r\n",
-                        STR_ARG(reply_header(&r, "Mcp-Session-Id")))
-        .ptr;
+    session = arena_printf(&c->arena, "Mcp-Session-Id: " STR_FMT "\r\n",
+                           STR_ARG(reply_header(&r, "Mcp-Session-Id")))
+                  .ptr;
+    if (post(&again, s, "/mcp", session, INITIALIZED))
+        CHECK_INT(client_read(&again).status, 202);
+    client_close(&again);
+    return session;
 }
 
 TEST(session_lives_from_initialize_to_delete)

@@ -1,0 +1,297 @@
+/*
+ * vectors.c - the vectors of each space in memory, following the change log.
+ *
+ * One index per (space, model): a search touches no other space's vectors, and models are never mixed.
+ * It is loaded by the first search and brought up to date before each one: the log's highest number is
+ * a cheap question, and only rows with newer changes are read again. That makes the writes of other
+ * processes visible in the same way as our own.
+ *
+ * An index holds every row that has vectors, also in the trash or superseded; which of them count is
+ * a bitmap: for a search without filters the one kept here, else one made by SQL.
+ *
+ * Where there are more spaces than sets, the one that was not used for longest makes room.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store_int.h"
+
+#include <math.h>
+
+#include "base/alloc.h"
+#include "base/log.h"
+
+struct vectors {
+    struct mutex lock; /* guards all below, and n_users and used_at of the sets */
+    struct vector_set *sets[STORE_SPACES_MAX];
+    size_t n;
+    int64_t n_uses; /* a clock for used_at */
+};
+
+struct vectors *vectors_new(void)
+{
+    struct vectors *v = NEW(struct vectors);
+
+    mutex_init(&v->lock);
+    return v;
+}
+
+static void set_free(struct vector_set *set)
+{
+    index_free(set->index);
+    bitmap_deinit(&set->current);
+    pthread_rwlock_destroy(&set->lock);
+    free(set->space);
+    free(set->model_id);
+    free(set);
+}
+
+void vectors_free(struct vectors *v)
+{
+    if (!v)
+        return;
+    for (size_t i = 0; i < v->n; i++)
+        set_free(v->sets[i]);
+    mutex_deinit(&v->lock);
+    free(v);
+}
+
+static struct vector_set *set_new(struct vectors *v, struct str space, struct str model_id,
+                                  size_t dim)
+{
+    struct vector_set *set = NEW(struct vector_set);
+
+    set->owner = v;
+    set->space = mem_dup(space);
+    set->model_id = mem_dup(model_id);
+    set->dim = dim;
+    set->index = index_new(dim);
+    set->seq = -1;
+    pthread_rwlock_init(&set->lock, NULL);
+    return set;
+}
+
+static bool is_set_of(const struct vector_set *set, struct str space, struct str model_id,
+                      size_t dim)
+{
+    return set && set->dim == dim && str_eq_c(space, set->space) &&
+           str_eq_c(model_id, set->model_id);
+}
+
+/* The place of the set, or of one that may be replaced by it; NULL: all are in use. */
+static struct vector_set **find_place(struct vectors *v, struct str space, struct str model_id,
+                                      size_t dim)
+{
+    struct vector_set **oldest = NULL;
+
+    for (size_t i = 0; i < v->n; i++) {
+        struct vector_set *set = v->sets[i];
+
+        if (is_set_of(set, space, model_id, dim))
+            return &v->sets[i];
+        if (set->n_users == 0 && (!oldest || set->used_at < (*oldest)->used_at))
+            oldest = &v->sets[i];
+    }
+    return v->n < STORE_SPACES_MAX ? &v->sets[v->n++] : oldest;
+}
+
+bool vectors_take(struct vectors *v, struct str space, struct str model_id, size_t dim,
+                  struct vector_set **out, struct error *err)
+{
+    struct vector_set **place;
+    MUTEX_SCOPE(&v->lock);
+
+    place = find_place(v, space, model_id, dim);
+    if (!place)
+        return error_set(err, ERROR_LIMIT, "%d spaces are being searched just now; try again",
+                         STORE_SPACES_MAX);
+    if (!is_set_of(*place, space, model_id, dim)) {
+        if (*place)
+            set_free(*place);
+        *place = set_new(v, space, model_id, dim);
+    }
+    (*place)->n_users++;
+    (*place)->used_at = ++v->n_uses;
+    *out = *place;
+    return true;
+}
+
+void vectors_give_back(struct vector_set **set)
+{
+    if (!*set)
+        return;
+    MUTEX_SCOPE(&(*set)->owner->lock);
+    (*set)->n_users--;
+}
+
+int64_t vectors_bytes(struct vectors *v, struct str space)
+{
+    int64_t bytes = 0;
+    MUTEX_SCOPE(&v->lock);
+
+    for (size_t i = 0; i < v->n; i++) {
+        if (str_eq_c(space, v->sets[i]->space))
+            bytes += (int64_t)index_bytes(v->sets[i]->index);
+    }
+    return bytes;
+}
+
+/* -- stored vectors --------------------------------------------------------------------------- */
+
+#define NORM_SLACK 0.02 /* how far the square of a stored length may be from 1 */
+
+static bool is_unit(const char *bytes, size_t dim)
+{
+    double norm = 0;
+
+    for (size_t i = 0; i < dim; i++) {
+        float x; /* a blob need not be aligned */
+
+        memcpy(&x, bytes + i * sizeof(x), sizeof(x));
+        norm += (double)x * (double)x;
+    }
+    return fabs(norm - 1) <= NORM_SLACK; /* false for what is no number */
+}
+
+bool vectors_are_sound(struct str blob, size_t dim, size_t *out_n_parts)
+{
+    size_t n_parts = dim ? blob.len / (dim * sizeof(float)) : 0;
+
+    if (n_parts == 0 || n_parts * dim * sizeof(float) != blob.len)
+        return false;
+    for (size_t i = 0; i < n_parts; i++) {
+        if (!is_unit(blob.ptr + i * dim * sizeof(float), dim))
+            return false;
+    }
+    *out_n_parts = n_parts;
+    return true;
+}
+
+/* -- following the log ------------------------------------------------------------------------ */
+
+bool vectors_last_change(sqlite3 *db, int64_t *out, struct error *err)
+{
+    AUTO_STMT *q = NULL;
+    bool has_row;
+
+    if (!db_prepare(db, "SELECT coalesce(max(seq), 0) FROM change", &q, err) ||
+        !db_step(db, q, &has_row, "read the change log", err))
+        return false;
+    *out = sqlite3_column_int64(q, 0);
+    return true;
+}
+
+/* One row: the memory's number, whether it counts, its vectors (NULL: none, or no longer). False if
+ * what is stored is damaged; such a memory is found by words only. */
+static bool take_over(struct vector_set *set, sqlite3_stmt *q)
+{
+    int64_t row = sqlite3_column_int64(q, 0);
+    struct str blob = {sqlite3_column_blob(q, 2), (size_t)sqlite3_column_bytes(q, 2)};
+    size_t n_parts;
+
+    if (row <= 0 || row > INDEX_ID_MAX)
+        return false;
+    if (sqlite3_column_int(q, 1))
+        bitmap_add(&set->current, row);
+    else
+        bitmap_remove(&set->current, row);
+    if (vectors_are_sound(blob, set->dim, &n_parts)) {
+        index_put(set->index, row, (const float *)(const void *)blob.ptr, n_parts);
+        return true;
+    }
+    index_remove(set->index, row);
+    return blob.len == 0;
+}
+
+static bool take_over_all(struct vector_set *set, sqlite3 *db, sqlite3_stmt *q,
+                          struct error *err)
+{
+    bool has_row = true;
+    size_t n_damaged = 0;
+
+    db_bind_str(q, 1, str_c(set->space));
+    db_bind_str(q, 2, str_c(set->model_id));
+    sqlite3_bind_int64(q, 3, (int64_t)set->dim);
+    while (has_row) {
+        if (!db_step(db, q, &has_row, "read vectors", err))
+            return false;
+        n_damaged += has_row && !take_over(set, q);
+    }
+    if (n_damaged)
+        log_event(LOG_WARN, "store.vectors",
+                  "damaged=%zu text=\"left out of search by meaning; 'memoryd reindex --all' "
+                  "makes them anew\"",
+                  n_damaged);
+    return true;
+}
+
+static bool load(struct vector_set *set, sqlite3 *db, struct error *err)
+{
+    AUTO_STMT *q = NULL;
+
+    return db_prepare(db,
+                      "SELECT m.row, m.deleted_ms = 0 AND m.superseded_by = '', v.value"
+                      " FROM memory m JOIN vector v ON v.row = m.row"
+                      " WHERE m.space = ?1 AND v.model = ?2 AND v.dim = ?3",
+                      &q, err) &&
+           take_over_all(set, db, q, err);
+}
+
+/* Rows with changes in (seq, until]; a purged one comes without vectors. */
+static bool catch_up(struct vector_set *set, sqlite3 *db, int64_t until, struct error *err)
+{
+    AUTO_STMT *q = NULL;
+
+    if (!db_prepare(db,
+                    "SELECT c.row, m.deleted_ms = 0 AND m.superseded_by = '', v.value"
+                    " FROM (SELECT DISTINCT row FROM change"
+                    "       WHERE space = ?1 AND seq > ?4 AND seq <= ?5) c"
+                    " LEFT JOIN memory m ON m.row = c.row AND m.space = ?1"
+                    " LEFT JOIN vector v ON v.row = m.row AND v.model = ?2 AND v.dim = ?3",
+                    &q, err))
+        return false;
+    sqlite3_bind_int64(q, 4, set->seq);
+    sqlite3_bind_int64(q, 5, until);
+    return take_over_all(set, db, q, err);
+}
+
+/* Inside one read transaction, so that log and vectors are of the same moment. */
+static bool follow(struct vector_set *set, sqlite3 *db, struct error *err)
+{
+    int64_t until;
+    bool is_ok;
+
+    if (!db_exec(db, "BEGIN", err))
+        return false;
+    is_ok = vectors_last_change(db, &until, err);
+    if (is_ok && until != set->seq)
+        is_ok = set->seq < 0 ? load(set, db, err) : catch_up(set, db, until, err);
+    if (is_ok)
+        set->seq = until;
+    sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+    return is_ok;
+}
+
+static bool is_up_to_date(struct vector_set *set, sqlite3 *db, bool *out, struct error *err)
+{
+    int64_t until;
+
+    if (!vectors_last_change(db, &until, err))
+        return false;
+    pthread_rwlock_rdlock(&set->lock);
+    *out = set->seq >= until;
+    pthread_rwlock_unlock(&set->lock);
+    return true;
+}
+
+bool vectors_follow(struct vector_set *set, sqlite3 *db, struct error *err)
+{
+    bool is_done;
+
+    if (!is_up_to_date(set, db, &is_done, err))
+        return false;
+    if (is_done)
+        return true;
+    pthread_rwlock_wrlock(&set->lock);
+    is_done = follow(set, db, err);
+    pthread_rwlock_unlock(&set->lock);
+    return is_done;
+}
