@@ -184,7 +184,7 @@ static int run_serve(struct program *p, int argc, char **argv)
         serve_help(stdout);
         return CLI_OK;
     }
-    p->source.environ = override(&p->arena, p->source.environ, "MCP_STREAMABLE_HTTP_MODE", "1");
+    p->source.is_server = true;
     load_config(p);
     return p->has_config ? run_server(p, true) : fail(&p->config_error, CLI_USAGE);
 }

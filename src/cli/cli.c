@@ -95,6 +95,16 @@ bool cli_open(struct cli *c, struct memory_service **out, struct error *err)
     return c->host->open_memory(c->host->ctx, out, err);
 }
 
+/* Whoever asked for JSON gets even an error about the options in it. */
+static bool asks_for_json(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+        if (strcmp(argv[i], "--json") == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool flush_output(struct cli *c, struct error *err)
 {
     struct str out = buf_str(&c->out);
@@ -136,6 +146,7 @@ int cli_run(const struct cli_host *host, int argc, char **argv)
                 .scopes = SCOPE_READ | SCOPE_WRITE | SCOPE_ADMIN,
                 .is_local = true},
         .now_ms = clock_now_ms(),
+        .is_json = asks_for_json(argc, argv),
         .has_colour = sys_is_terminal(fileno(host->out)) && !getenv("NO_COLOR"),
     };
 

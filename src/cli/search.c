@@ -33,11 +33,11 @@ static bool parse_mode(struct str text, enum search_mode *out, struct error *err
 
 static json_t *result_json(const struct memory_search_result *r)
 {
-    json_t *hits = json_must(json_array());
+    json_t *memories = json_must(json_array());
 
     for (size_t i = 0; i < r->n_hits; i++)
-        json_array_append_new(hits, view_hit(&r->hits[i]));
-    return json_must(json_pack("{s:o, s:b, s:b}", "hits", hits, "has_more", r->has_more,
+        json_array_append_new(memories, view_hit(&r->hits[i]));
+    return json_must(json_pack("{s:o, s:b, s:b}", "memories", memories, "has_more", r->has_more,
                                "words_only", r->is_words_only));
 }
 

@@ -93,6 +93,7 @@ struct config_source {          /* where settings come from; tests pass their ow
     const char *const *environ; /* "NAME=value", NULL at the end */
     struct str cwd;
     struct str home; /* empty: there is none */
+    bool is_server;  /* HTTP was asked for, whatever MCP_STREAMABLE_HTTP_MODE says */
 };
 
 /* Warnings (unknown names, names without effect, unreadable lines of .env) go to warn, one line

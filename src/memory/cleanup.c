@@ -201,23 +201,35 @@ static bool scan(struct cleanup *c, struct error *err)
 
 /* -- carrying it out -------------------------------------------------------------------------- */
 
-/* The kept memory takes over the tags of the removed ones, which then go to the trash. */
+struct tag_list VEC(struct str);
+
+static void add_tags(struct tag_list *list, const struct memory *m)
+{
+    for (size_t i = 0; i < m->n_tags; i++)
+        VEC_PUSH(list, m->tags[i]);
+}
+
+/* The kept memory takes over the tags of the removed ones, as many as one may have; the removed ones
+ * then go to the trash with theirs. */
 static bool merge_group(struct cleanup *c, const struct memory_cleanup_group *g,
                         struct error *err)
 {
     const struct store_actor actor = actor_of(c->who, c->request->now_ms);
-    struct memory_update_request update = {.hash = g->kept.hash, .now_ms = c->request->now_ms};
+    struct memory_update_request update = {
+        .hash = g->kept.hash, .has_tags = true, .now_ms = c->request->now_ms};
     struct memory_update_result result;
     struct str *hashes = ARENA_NEW(c->a, struct str, g->n_removed);
-    struct str *tags = ARENA_NEW(c->a, struct str, MEMORY_TAGS_MAX);
+    struct tag_list all = {0};
     size_t n;
 
+    add_tags(&all, &g->kept);
     for (size_t i = 0; i < g->n_removed; i++) {
         hashes[i] = g->removed[i].hash;
-        for (size_t k = 0; k < g->removed[i].n_tags && update.n_add_tags < MEMORY_TAGS_MAX; k++)
-            tags[update.n_add_tags++] = g->removed[i].tags[k];
+        add_tags(&all, &g->removed[i]);
     }
-    update.add_tags = tags;
+    memory_normalise_tags(c->a, all.ptr, all.len, &update.tags, &update.n_tags);
+    update.n_tags = MIN(update.n_tags, (size_t)MEMORY_TAGS_MAX);
+    VEC_DEINIT(&all);
     return memory_update(c->m, c->who, &update, c->a, &result, err) &&
            store_delete(
                c->m->options.store, &actor, hashes, g->n_removed,

@@ -9,8 +9,8 @@
 bool check_tags(const struct str *tags, size_t n, const char *what, struct error *err)
 {
     if (n > MEMORY_TAGS_MAX)
-        return error_set(err, ERROR_LIMIT, "%s: %zu were given, at most %d are allowed", what,
-                         n, MEMORY_TAGS_MAX);
+        return error_set(err, ERROR_LIMIT, "%s: more than %d were given; use fewer", what,
+                         MEMORY_TAGS_MAX);
     for (size_t i = 0; i < n; i++) {
         if (!text_check(tags[i], err))
             return error_wrap(err, "%s[%zu]", what, i);

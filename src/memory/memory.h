@@ -52,7 +52,8 @@ void memory_service_free(struct memory_service *m);
 struct str memory_hash(struct arena *a, struct str content);
 
 /* Tags as they are stored and asked for: trimmed, commas to '-', lower case, cut to
- * MEMORY_TAG_MAX_CHARS, empty ones and repeats left out, the first MEMORY_TAGS_MAX of them. */
+ * MEMORY_TAG_MAX_CHARS, empty ones and repeats left out. Of more than MEMORY_TAGS_MAX comes one too
+ * many, which every request refuses. */
 void memory_normalise_tags(struct arena *a, const struct str *in, size_t n_in,
                            const struct str **out, size_t *out_n);
 /* The same from the one-string form: JSON array, comma list or single tag (tools.md 1.4). */

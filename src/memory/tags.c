@@ -42,10 +42,11 @@ static bool is_among(struct str tag, const struct str *tags, size_t n)
 void memory_normalise_tags(struct arena *a, const struct str *in, size_t n_in,
                            const struct str **out, size_t *out_n)
 {
-    struct str *tags = ARENA_NEW(a, struct str, MIN(n_in, (size_t)MEMORY_TAGS_MAX));
+    const size_t n_max = MEMORY_TAGS_MAX + 1;
+    struct str *tags = ARENA_NEW(a, struct str, MIN(n_in, n_max));
     size_t n = 0;
 
-    for (size_t i = 0; i < n_in && n < MEMORY_TAGS_MAX; i++) {
+    for (size_t i = 0; i < n_in && n < n_max; i++) {
         struct str tag = normalise_one(a, in[i]);
 
         if (tag.len && !is_among(tag, tags, n))

@@ -73,7 +73,7 @@ static bool is_removed(struct str tag, const struct str *removed, size_t n)
     return false;
 }
 
-static void change_tags(struct update *u)
+static bool change_tags(struct update *u, struct error *err)
 {
     const struct memory_update_request *r = u->request;
     const struct str *base = r->has_tags ? r->tags : u->now.tags, *removed, *tags;
@@ -96,10 +96,11 @@ static void change_tags(struct update *u)
     if (n == 0)
         all[n++] = STR("untagged");
     if (same_tags(&u->now, all, n))
-        return;
+        return true;
     u->now.tags = all;
     u->now.n_tags = n;
     u->changed[u->n_changed++] = "tags";
+    return check_tags(all, n, "tags", err);
 }
 
 static void change_type(struct update *u)
@@ -168,9 +169,8 @@ static void change_times(struct update *u)
 
 static bool change_fields(struct update *u, struct error *err)
 {
-    change_tags(u);
     change_type(u);
-    if (!change_metadata(u, err))
+    if (!change_tags(u, err) || !change_metadata(u, err))
         return false;
     change_times(u);
     return true;

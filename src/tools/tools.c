@@ -72,17 +72,28 @@ static bool run_entry(const struct tool_call *c, const struct entry *e, const js
 
     if (!e->old)
         return e->tool->run(c, args, out, err);
-    log_event(LOG_WARN, "tool.deprecated", "old=%s new=%s", e->old->name, e->tool->name);
     return old_name_rewrite(c, e->old, args, &rewritten, err) &&
            e->tool->run(c, rewritten, out, err);
+}
+
+/* Whoever runs the server reads it in the log, whoever wrote the client in its own. */
+static void warn_of_old_name(struct mcp_call *call, const struct entry *e)
+{
+    log_event(LOG_WARN, "tool.deprecated", "old=%s new=%s", e->old->name, e->tool->name);
+    mcp_call_log(call, "warning", "tools",
+                 json_must(json_pack("{s:s, s:s, s:s}", "event", "tool.deprecated", "old",
+                                     e->old->name, "new", e->tool->name)));
 }
 
 static bool run_tool(struct mcp_call *call, const json_t *args, json_t **out, struct error *err)
 {
     AUTO(tool_result_deinit) struct tool_result r = {0};
     const struct tool_call c = call_of(call);
+    const struct entry *e = mcp_call_data(call);
 
-    if (!run_entry(&c, mcp_call_data(call), args, &r, err))
+    if (e->old)
+        warn_of_old_name(call, e);
+    if (!run_entry(&c, e, args, &r, err))
         return false;
     *out = json_must(json_pack("{s:[{s:s, s:o}], s:o}", "content", "type", "text", "text",
                                json_str(buf_str(&r.text)), "structuredContent", STEAL(r.data)));
@@ -196,6 +207,7 @@ struct tools *tools_new(const struct tools_options *options)
         .resources = {.list = list_resources,
                       .templates = tools_resource_templates,
                       .read = read_resource},
+        .has_logging = true,
         .data = t,
     };
     add_tools(t);

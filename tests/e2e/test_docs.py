@@ -77,7 +77,7 @@ class Pages(Case):
                 self.assertEqual(server["command"], INSTALLED)
                 folder = self.folder / str(settings.index(text))
                 folder.mkdir(exist_ok=True)
-                env = clean_env(folder, MCP_MEMORY_SQLITE_PATH=None, **server.get("env", {}))
+                env = clean_env(folder, **{"MCP_MEMORY_SQLITE_PATH": None, **server.get("env", {})})
                 target = {"command": str(MEMORYD), "args": server["args"], "env": env,
                           "cwd": str(folder)}
                 done = subprocess.run([PYTHON, HERE / "clients/sdk_python.py", json.dumps(target),
