@@ -55,7 +55,7 @@ static bool is_plain(struct str s)
 /* The values as if they had come from the file; no file is touched. */
 static void try_settings(struct arena *a, const struct dotenv *d)
 {
-    const struct config_source source = {NULL, STR("/work"), STR("/home")};
+    const struct config_source source = {.cwd = STR("/work"), .home = STR("/home")};
     struct loaded loaded = {0};
     const struct reader r = {a, &source, &loaded};
 

@@ -78,7 +78,7 @@ phase_release() {
 
 phase_e2e() { counted e2e "$RELEASE"; }
 phase_conformance() {
-    counted .cache/venv/bin/python tests/conformance/run.py build/debug "$RELEASE" "$MODEL" \
+    counted .cache/venv/bin/python tests/conformance/run.py build/debug/tests/conformance/conformance_fixture "$RELEASE" "$MODEL" \
         "$OUT/conformance"
 }
 
