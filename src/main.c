@@ -16,8 +16,6 @@
 
 #define PROGRAM "memoryd"
 
-extern char **environ;
-
 struct program {
     struct arena arena;
     struct config_source source;

@@ -31,7 +31,7 @@ int64_t clock_monotonic_us(void)
 void clock_iso_utc(int64_t ms, char out[CLOCK_ISO_MAX])
 {
     int64_t rest = ((ms % 1000) + 1000) % 1000;
-    time_t seconds = (time_t)((ms - rest) / 1000);
+    time_t seconds = (time_t)(ms / 1000 - (ms % 1000 < 0)); /* rounded down */
     struct tm tm;
 
     if (!gmtime_r(&seconds, &tm))

@@ -96,6 +96,7 @@ bool cli_parse(struct cli *c, const struct cli_command *command, int argc, char 
     *out_help = false;
     optind = 0; /* restarts getopt, also its permutation state */
     opterr = 0;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): commands run before there are other threads. */
     while ((id = getopt_long(argc, argv, ":hn:", longs, NULL)) != -1) {
         struct cli_given one = {id == 'h' ? OPT_HELP : id, str_c(optarg)};
 

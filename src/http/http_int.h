@@ -120,7 +120,8 @@ NODISCARD bool server_bind(struct http_server *s, struct error *err); /* listen.
 NODISCARD bool watch_open(struct http_server *s, struct error *err);
 NODISCARD bool watch_start(struct http_server *s, struct error *err);
 void watch_kick(struct http_server *s);
-void watch_close(struct http_server *s); /* joins the thread, closes the descriptors */
+void watch_stop(struct http_server *s);  /* joins the thread, closes the listeners */
+void watch_close(struct http_server *s); /* after the last kick: closes the other descriptors */
 
 void watch_add_connection(struct http_server *s, struct http_connection *c);
 void watch_remove_connection(struct http_server *s, struct http_connection *c);

@@ -226,10 +226,11 @@ void http_server_stop(struct http_server *s, int64_t grace_ms)
     watch_kick(s);
     wait_drained(s, clock_monotonic_ms() + grace_ms);
     watch_hang_up_all(s);
-    watch_close(s);
+    watch_stop(s);
     if (s->daemon)
-        MHD_stop_daemon(s->daemon);
+        MHD_stop_daemon(s->daemon); /* its threads kick the watcher to their end */
     s->daemon = NULL;
+    watch_close(s);
 }
 
 void http_server_free(struct http_server *s)

@@ -366,12 +366,16 @@ bool watch_start(struct http_server *s, struct error *err)
     return thread_start(&s->watcher, "http-watch", watch_main, s, err);
 }
 
-void watch_close(struct http_server *s)
+void watch_stop(struct http_server *s)
 {
     atomic_store(&s->is_quitting, true);
     watch_kick(s);
     thread_join(&s->watcher);
     close_listeners(s);
+}
+
+void watch_close(struct http_server *s)
+{
     if (s->epoll_fd >= 0)
         close(s->epoll_fd);
     if (s->kick_fd >= 0)

@@ -281,9 +281,10 @@ static struct pending *add_pending(struct mcp_call *c)
 /* Takes p out of the list; its response, if one came, is the caller's. */
 static json_t *end_pending(struct mcp_call *c, struct pending *p)
 {
-    json_t *response = p->response;
+    json_t *response;
     MUTEX_SCOPE(&c->server->lock);
 
+    response = p->response;
     for (struct pending **at = &c->server->pending; *at; at = &(*at)->next) {
         if (*at == p) {
             *at = p->next;

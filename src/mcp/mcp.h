@@ -109,6 +109,8 @@ void mcp_server_free(struct mcp_server *s);
 void mcp_tick(struct mcp_server *s, int64_t now_ms);
 /* From now on: new messages get 503, listen streams their final response, streams end. */
 void mcp_shut_down(struct mcp_server *s);
+/* Cancels every call: one that has not begun will not, one that runs may stop early. */
+void mcp_cancel_all(struct mcp_server *s);
 
 /* Change bus: tells every session and listener that may see it. */
 enum mcp_list { MCP_LIST_TOOLS, MCP_LIST_PROMPTS, MCP_LIST_RESOURCES };

@@ -156,3 +156,12 @@ void mcp_shut_down(struct mcp_server *s)
     mutex_unlock(&s->lock);
     server_wake(s);
 }
+
+void mcp_cancel_all(struct mcp_server *s)
+{
+    MUTEX_SCOPE(&s->lock);
+
+    for (struct mcp_call *c = s->calls; c; c = c->next)
+        atomic_store(&c->is_cancelled, true);
+    cond_broadcast(&s->answered);
+}

@@ -19,7 +19,7 @@ static struct str make_id(struct mcp_server *s)
     snprintf(text, sizeof(text), "session %lld", (long long)++s->n_ids);
     crypto_hmac_sha256(s->key, str_c(text), mac);
     crypto_hex(mac, ID_BYTES, hex);
-    return str_n(mem_dup(str_c(hex)), 2 * ID_BYTES);
+    return str_n(mem_dup(str_c(hex)), sizeof(hex) - 1);
 }
 
 static bool is_busy(const struct session *session)

@@ -46,7 +46,7 @@ struct str state_seal(struct mcp_call *c, const json_t *state)
     AUTO_BUF b = {0};
     json_t *j =
         json_must(json_pack("{s:o, s:I, s:I, s:O}", "for", json_str(binding(c, &c->arena)),
-                            "until", (json_int_t)(c->now_ms + STATE_LIFETIME_MS), "nonce",
+                            "until", (json_int_t)c->now_ms + STATE_LIFETIME_MS, "nonce",
                             (json_int_t)next_nonce(c->server), "state", state));
     struct str text = json_text(&c->arena, j);
 

@@ -67,7 +67,7 @@ static bool take_time(struct str *rest, int64_t *out_ms)
         fraction = take_fraction(rest);
     if (hour > 23 || minute > 59 || second > 60)
         return false;
-    *out_ms = ((hour * 60 + minute) * 60 + (int64_t)second) * 1000 + fraction;
+    *out_ms = (((int64_t)hour * 60 + minute) * 60 + second) * 1000 + fraction;
     return true;
 }
 

@@ -12,7 +12,7 @@
 #define COUNT_MAX    9999 /* of units, as in "9999 days ago" */
 #define YEAR_MIN     1970 /* a bare number from here on is a year */
 #define YEAR_MAX     2199
-#define RECENT_HOURS (7 * 24)
+#define RECENT_HOURS ((int64_t)7 * 24)
 
 enum unit { UNIT_MINUTE, UNIT_HOUR, UNIT_DAY, UNIT_WEEK, UNIT_MONTH, UNIT_YEAR, UNIT_NONE };
 

@@ -303,6 +303,7 @@ void transport_http_stop(struct transport_http *t, int64_t grace_ms)
 {
     mcp_shut_down(t->options.mcp);
     http_server_stop(t->options.http, grace_ms);
+    mcp_cancel_all(t->options.mcp); /* nobody is left to read what they would answer */
     stop_ticker(t);
 }
 

@@ -44,7 +44,7 @@ NODISCARD bool transport_http_new(const struct transport_http_options *options,
                                   struct transport_http **out, struct error *err);
 
 /* Ends streams and refuses new messages (mcp_shut_down()), gives running requests grace_ms, stops
- * the HTTP server. */
+ * the HTTP server and cancels what is left. */
 void transport_http_stop(struct transport_http *t, int64_t grace_ms);
 void transport_http_free(struct transport_http *t);
 

@@ -68,7 +68,7 @@ class Restart(Case):
         results = []
 
         def work(number):
-            text = f"{number} " + "a long text that takes a while to embed " * 400
+            text = f"{number} " + "a long text that takes a while to embed " * 40
             results.append(s.tool("memory_store", content=text))
 
         threads = [threading.Thread(target=work, args=(n,)) for n in range(3)]

@@ -407,4 +407,19 @@ TEST(stop_ends_listeners_and_lets_calls_finish)
     stage_close(&s);
 }
 
+TEST(stop_cancels_what_outlives_the_grace)
+{
+    struct stage s = stage_open(1, 4);
+    struct client running, queued;
+
+    REQUIRE(post(&running, &s, "/mcp", "", CALL(1, "wait")));
+    REQUIRE(table_wait(s.table, &s.table->n_started, 1));
+    REQUIRE(post(&queued, &s, "/mcp", "", CALL(2, "wait")));
+    transport_http_stop(s.transport, 1);
+    CHECK(table_wait(s.table, &s.table->n_cancelled, 1));
+    client_close(&running);
+    client_close(&queued);
+    stage_close(&s);
+}
+
 TEST_MAIN()
