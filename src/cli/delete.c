@@ -19,7 +19,7 @@ static bool is_confirmed(struct cli *c, size_t n, struct error *err)
 
     if (!sys_is_terminal(STDIN_FILENO))
         return error_set(
-            err, ERROR_INVALID,
+            err, ERROR_CONFLICT,
             "%zu memories match: repeat with --yes to delete them, or with --dry-run "
             "to see them",
             n);
