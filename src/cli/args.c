@@ -37,8 +37,9 @@ static size_t add_long_options(struct option *to, size_t n, const struct cli_opt
 
 static bool set_space(struct cli *c, struct str space, struct error *err)
 {
-    if (space.len == 0 || text_count(space) > MEMORY_SPACE_MAX_CHARS)
-        return error_set(err, ERROR_INVALID, "--space takes a name of 1 to %d characters",
+    if (!space_is_valid(space))
+        return error_set(err, ERROR_INVALID,
+                         "--space takes a name of 1 to %d characters without blanks or '/'",
                          MEMORY_SPACE_MAX_CHARS);
     c->who.space = space;
     return true;

@@ -42,6 +42,10 @@ struct caller {
     bool is_local;      /* came straight from this machine */
 };
 
+/* 1 to MEMORY_SPACE_MAX_CHARS characters of UTF-8 without blanks, controls or '/', so that it can stand in
+ * a path. */
+bool space_is_valid(struct str name);
+
 struct memory {
     int64_t row;     /* the store's number for it; never shown outside */
     struct str hash; /* its name: content hash, 64 hex digits (imported ones may differ) */

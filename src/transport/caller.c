@@ -8,7 +8,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/transport_int.h"
 
-#include "text/text.h"
 
 struct caller local_caller(struct str client, struct str space)
 {
@@ -33,17 +32,6 @@ struct str client_of_user_agent(struct str user_agent)
     return str_sub(user_agent, 0, n);
 }
 
-static bool is_space_name(struct str s)
-{
-    if (s.len == 0 || !text_is_utf8(s) || text_count(s) > MEMORY_SPACE_MAX_CHARS)
-        return false;
-    for (size_t i = 0; i < s.len; i++) {
-        if ((unsigned char)s.ptr[i] <= ' ' || s.ptr[i] == '/' || s.ptr[i] == 0x7f)
-            return false;
-    }
-    return true;
-}
-
 bool space_of_path(struct str path, struct str *out)
 {
     struct str root = STR("/mcp"), rest;
@@ -60,7 +48,7 @@ bool space_of_path(struct str path, struct str *out)
     rest = str_sub(rest, 1, rest.len);
     if (str_ends(rest, STR("/")))
         rest = str_sub(rest, 0, rest.len - 1);
-    if (!is_space_name(rest))
+    if (!space_is_valid(rest))
         return false;
     *out = rest;
     return true;
