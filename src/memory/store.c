@@ -84,7 +84,7 @@ static bool prepare_metadata(struct intake *in, struct error *err)
 }
 
 /* The given tags, the host's, or the one that says there are none. */
-static void prepare_tags(struct intake *in)
+static bool prepare_tags(struct intake *in, struct error *err)
 {
     const struct memory_store_request *r = in->request;
     struct str *all = ARENA_NEW(in->a, struct str, r->n_tags + 2);
@@ -100,6 +100,7 @@ static void prepare_tags(struct intake *in)
         in->out->tags = all;
         in->out->n_tags = 1;
     }
+    return check_tags(in->out->tags, in->out->n_tags, "tags", err);
 }
 
 /* -- pieces ----------------------------------------------------------------------------------- */
@@ -240,14 +241,14 @@ bool memory_store(struct memory_service *m, const struct caller *who,
 
     if (!may(who, SCOPE_WRITE, err) || !check_content(&in, err) ||
         !check_tags(request->tags, request->n_tags, "tags", err) ||
+        !check_type(request->type, err) ||
         !check_id(request->conversation_id, "conversation_id", err) ||
         !check_id(request->hostname, "client_hostname", err))
         return false;
     result.hash = memory_hash(a, request->content);
     result.type = request->has_type ? type_resolve(m, request->type, &result.requested_type)
                                     : TYPE_DEFAULT;
-    prepare_tags(&in);
-    if (!prepare_metadata(&in, err) || !store_pieces(&in, err))
+    if (!prepare_tags(&in, err) || !prepare_metadata(&in, err) || !store_pieces(&in, err))
         return false;
     timing_add(m, &m->stores, started_us);
     *out = result;

@@ -36,7 +36,8 @@ static bool check(const struct memory_update_request *r, struct error *err)
                          r->metadata.len, MEMORY_METADATA_MAX_BYTES);
     if (!check_tags(r->tags, r->n_tags, "tags", err) ||
         !check_tags(r->add_tags, r->n_add_tags, "add_tags", err) ||
-        !check_tags(r->remove_tags, r->n_remove_tags, "remove_tags", err))
+        !check_tags(r->remove_tags, r->n_remove_tags, "remove_tags", err) ||
+        !check_type(r->type, err))
         return false;
     if (r->content.len && !r->is_versioned)
         return error_set(err, ERROR_INVALID,
