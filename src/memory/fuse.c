@@ -8,6 +8,10 @@
  * is not blown up to the full range. Chosen on the corpora of docs/search.md. */
 #define COSINE_SPREAD_MIN 0.2
 
+/* Of each ranking. What lies deeper follows, ordered by cosine: a score must not depend on how deep the
+ * page wants the rankings to be. */
+#define SCORED_MAX 100
+
 #define NO_COSINE (-2.0)
 #define NO_WORDS  (-1.0)
 
@@ -24,6 +28,10 @@ static int compare_scores(const void *a, const void *b)
 
     if (x->score != y->score)
         return x->score < y->score ? 1 : -1;
+    if (x->cosine != y->cosine)
+        return x->cosine < y->cosine ? 1 : -1;
+    if (x->words != y->words)
+        return x->words < y->words ? 1 : -1;
     return -compare_rows(a, b); /* rows grow with time: newer first */
 }
 
@@ -52,26 +60,30 @@ static size_t merge(struct arena *a, const struct ranked *words, size_t n_words,
     return kept;
 }
 
-static void score_weighted(const struct fuse_rule *rule, const struct ranked *vectors,
-                           size_t n_vectors, struct candidate *list, size_t n)
-{
-    double top = n_vectors ? vectors[0].score : 0;
-    double low = n_vectors ? vectors[n_vectors - 1].score : 0;
-
-    low = MIN(low, top - COSINE_SPREAD_MIN);
-    for (size_t i = 0; i < n; i++) {
-        double cosine = list[i].cosine < low ? 0 : (list[i].cosine - low) / (top - low);
-
-        list[i].score =
-            rule->weight_words * MAX(list[i].words, 0) + rule->weight_cosine * cosine;
-    }
-}
-
 static struct candidate *find_row(struct candidate *list, size_t n, int64_t row)
 {
     const struct candidate key = {.row = row};
 
     return bsearch(&key, list, n, sizeof(*list), compare_rows);
+}
+
+static void add_shares_of_best(double weight, const struct ranked *words, size_t n_words,
+                               struct candidate *list, size_t n)
+{
+    for (size_t i = 0; i < n_words && words[0].score > 0; i++)
+        find_row(list, n, words[i].row)->score += weight * words[i].score / words[0].score;
+}
+
+static void add_spread_cosines(double weight, const struct ranked *vectors, size_t n_vectors,
+                               struct candidate *list, size_t n)
+{
+    double top = n_vectors ? vectors[0].score : 0;
+    double low = n_vectors ? vectors[n_vectors - 1].score : 0;
+
+    low = MIN(low, top - COSINE_SPREAD_MIN);
+    for (size_t i = 0; i < n_vectors; i++)
+        find_row(list, n, vectors[i].row)->score +=
+            weight * (vectors[i].score - low) / (top - low);
 }
 
 static void add_reciprocal_ranks(const struct fuse_rule *rule, const struct ranked *ranked,
@@ -91,14 +103,17 @@ void fuse(struct arena *a, const struct fuse_rule *rule, const struct ranked *wo
     size_t n = merge(a, words, n_words, vectors, n_vectors, &list);
     double best_words = n_words && words[0].score > 0 ? words[0].score : 1;
 
+    n_words = MIN(n_words, (size_t)SCORED_MAX);
+    n_vectors = MIN(n_vectors, (size_t)SCORED_MAX);
     if (rule->is_rrf) {
         add_reciprocal_ranks(rule, words, n_words, list, n);
         add_reciprocal_ranks(rule, vectors, n_vectors, list, n);
+    } else {
+        add_shares_of_best(rule->weight_words, words, n_words, list, n);
+        add_spread_cosines(rule->weight_cosine, vectors, n_vectors, list, n);
     }
     for (size_t i = 0; i < n; i++)
         list[i].words = list[i].words < 0 ? NO_WORDS : list[i].words / best_words;
-    if (!rule->is_rrf)
-        score_weighted(rule, vectors, n_vectors, list, n);
     if (n)
         qsort(list, n, sizeof(*list), compare_scores);
     *out = list;

@@ -105,7 +105,8 @@ struct fuse_rule {
 };
 
 /*
- * One list out of both rankings, best first, ties by row from new to old. In the arena.
+ * One list out of both rankings, best first, ties by cosine, then words, then from new to old. In the
+ * arena. Only the first of each ranking are scored, however long it is; the rest comes after with 0.
  * Weighted sum: BM25 divided by the best of the list; cosine moved so that the worst of the list is 0
  * and the best 1, over a spread of at least COSINE_SPREAD_MIN. Reciprocal ranks: the sum of
  * 1 / (k + rank), scaled so that first in both is 1 (Cormack, Clarke, Buettcher, SIGIR 2009).

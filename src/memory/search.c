@@ -1,8 +1,9 @@
 /*
  * search.c - the search plan: filters, two rankings, one list, terms, a page.
  *
- * Filters are applied by the store before ranking. Candidates are deeper than the page, so that the
- * terms of quality and recency can lift what lies below it, and so that pages join without gaps.
+ * Filters are applied by the store before ranking. What is scored, and what the terms of quality and
+ * recency may lift, does not depend on the page that is asked for: pages join without gaps and
+ * repeats.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "memory/memory_int.h"
@@ -15,8 +16,7 @@
 #include "embed/embed.h"
 #include "text/text.h"
 
-#define CANDIDATES_MIN         100 /* of each ranking */
-#define CANDIDATES_PER_HIT     4
+#define TERMS_DEPTH            200 /* candidates that quality and recency may lift */
 #define QUALITY_UNRATED        0.5
 #define RECENCY_HALF_LIFE_DAYS 30.0
 #define FALLBACK_GOOD_COSINE   0.3 /* below, a hit does not count as a good one */
@@ -67,9 +67,16 @@ static bool check(const struct memory_search_request *r, struct error *err)
 
 /* -- rankings --------------------------------------------------------------------------------- */
 
+/* Then any of the first TERMS_DEPTH may rise into the page; else their order is settled. */
+static bool has_terms(const struct search *s)
+{
+    return s->request->quality_boost > 0 || s->request->recency_boost > 0;
+}
+
+/* Of each ranking: enough for the page and for what may rise into it. */
 static size_t depth_of(const struct search *s)
 {
-    return MAX(CANDIDATES_PER_HIT * (s->wanted + 1), (size_t)CANDIDATES_MIN);
+    return MAX(s->wanted + 1, (size_t)TERMS_DEPTH);
 }
 
 static bool rank_vectors(const struct search *s, struct ranked **out, size_t *out_n,
@@ -136,19 +143,19 @@ static double recency_of(const struct search *s, const struct memory *m)
     return exp2(-MAX(days, 0.0) / half_life);
 }
 
-/* score = (1 - w) * score + w * term, for quality and then for recency. */
-static void add_terms(const struct search *s, struct hit *h)
+/* score = (1 - w) * score + w * term, for quality and then for recency. What lies too deep to be
+ * lifted gets nothing for them, and so stays below. */
+static void add_terms(const struct search *s, struct hit *h, size_t place)
 {
     double q = s->request->quality_boost, r = s->request->recency_boost;
+    bool is_lifted = place < TERMS_DEPTH;
 
-    if (q > 0) {
+    if (q > 0 && is_lifted)
         h->parts.quality = h->memory.quality < 0 ? QUALITY_UNRATED : h->memory.quality;
-        h->score = (1 - q) * h->score + q * h->parts.quality;
-    }
-    if (r > 0) {
+    if (r > 0 && is_lifted)
         h->parts.recency = recency_of(s, &h->memory);
-        h->score = (1 - r) * h->score + r * h->parts.recency;
-    }
+    h->score = (1 - q) * h->score + q * MAX(h->parts.quality, 0.0);
+    h->score = (1 - r) * h->score + r * MAX(h->parts.recency, 0.0);
 }
 
 static int compare_hits(const void *a, const void *b)
@@ -183,25 +190,23 @@ static bool read_hits(struct search *s, const struct candidate *list, size_t n,
                                   .score = list[at].score,
                                   .parts = {list[at].cosine, list[at].words, -1, -1},
                                   .via = via_of(&list[at])};
-        add_terms(s, &s->hits[i]);
+        add_terms(s, &s->hits[i], at);
     }
     s->n_hits = n_memories;
-    if (n_memories)
-        qsort(s->hits, n_memories, sizeof(*s->hits), compare_hits);
+    if (n_memories && has_terms(s))
+        qsort(s->hits, MIN(n_memories, (size_t)TERMS_DEPTH), sizeof(*s->hits), compare_hits);
     return true;
 }
 
 static bool search_by_rank(struct search *s, struct error *err)
 {
-    bool has_terms = s->request->quality_boost > 0 || s->request->recency_boost > 0;
     struct candidate *list;
     size_t n;
 
     if (!make_candidates(s, &list, &n, err))
         return false;
     s->out->n_candidates = n;
-    /* With a term any candidate may rise into the page; without, the order is settled. */
-    return read_hits(s, list, has_terms ? n : MIN(n, s->wanted + 1), err);
+    return read_hits(s, list, MIN(n, has_terms(s) ? depth_of(s) : s->wanted + 1), err);
 }
 
 static bool search_by_list(struct search *s, struct str via, double score, struct error *err)
@@ -240,25 +245,56 @@ static bool is_among_hits(const struct search *s, int64_t row)
     return false;
 }
 
+static double last_score(const struct search *s)
+{
+    return s->n_hits ? s->hits[s->n_hits - 1].score : 1;
+}
+
+static bool is_weak(const struct hit *h)
+{
+    return h->parts.cosine < FALLBACK_GOOD_COSINE && h->parts.words < 0;
+}
+
+/* Adds those of the ranked hits that are weak, or those that are not, with no better score than what
+ * they come after. */
+static void add_ranked(struct search *s, const struct hit *ranked, size_t n, bool weak)
+{
+    double ceiling = last_score(s);
+
+    for (size_t i = 0; i < n; i++) {
+        if (is_weak(&ranked[i]) != weak || is_among_hits(s, ranked[i].memory.row))
+            continue;
+        s->hits[s->n_hits] = ranked[i];
+        s->hits[s->n_hits++].score = MIN(ranked[i].score, ceiling);
+    }
+}
+
 /* Adds what the filter finds, newest first, as far as the page has room. */
 static bool add_matches(struct search *s, const struct memory_filter *filter, struct str via,
                         struct error *err)
 {
     size_t room = s->wanted + 1, n, total;
+    double score = last_score(s);
     struct memory *memories;
-    struct hit *all = ARENA_NEW(s->a, struct hit, s->n_hits + room);
 
     if (!store_list(s->m->options.store, s->a, s->who->space, filter, 0, room, &memories, &n,
                     &total, err))
         return false;
-    if (s->n_hits)
-        memcpy(all, s->hits, s->n_hits * sizeof(*all));
-    s->hits = all;
     for (size_t i = 0; i < n && s->n_hits < room; i++) {
         if (!is_among_hits(s, memories[i].row))
-            all[s->n_hits++] = (struct hit){memories[i], 0, {-2, -1, -1, -1}, via};
+            s->hits[s->n_hits++] = (struct hit){memories[i], score, {-2, -1, -1, -1}, via};
     }
     return true;
+}
+
+static bool add_exact_matches(struct search *s, struct error *err)
+{
+    struct memory_filter filter = s->filter;
+
+    if (filter.exact.len) /* the caller's text stays in force */
+        return true;
+    filter.exact = text_strip(s->request->query);
+    return add_matches(s, &filter, STR("exact_fallback"), err);
 }
 
 static bool add_tag_matches(struct search *s, struct error *err)
@@ -268,7 +304,7 @@ static bool add_tag_matches(struct search *s, struct error *err)
     struct str *tags;
     size_t n, n_tags = 0;
 
-    if (filter.n_tags) /* the caller's tags stay in force */
+    if (filter.n_tags) /* so do the caller's tags */
         return true;
     query_words(s->a, s->request->query, &words, &n);
     tags = ARENA_NEW(s->a, struct str, n);
@@ -284,15 +320,17 @@ static bool add_tag_matches(struct search *s, struct error *err)
 /* Weak hits give way: exact matches and tag matches come before them. */
 static bool fall_back(struct search *s, struct error *err)
 {
-    struct memory_filter exact = s->filter;
+    const struct hit *ranked = s->hits;
+    size_t n = s->n_hits;
 
     if (!s->request->use_fallback || count_good(s) >= FALLBACK_GOOD_HITS)
         return true;
-    exact.exact = text_strip(s->request->query);
-    if (!add_matches(s, &exact, STR("exact_fallback"), err))
+    s->hits = ARENA_NEW(s->a, struct hit, n + s->wanted + 1);
+    s->n_hits = 0;
+    add_ranked(s, ranked, n, false);
+    if (!add_exact_matches(s, err) || !add_tag_matches(s, err))
         return false;
-    if (s->n_hits < s->request->limit && !add_tag_matches(s, err))
-        return false;
+    add_ranked(s, ranked, n, true);
     s->out->used_fallback = true;
     return true;
 }
