@@ -1,10 +1,33 @@
 /*
- * filter.c - what callers give as tags, types and filters, checked and in normal form.
+ * filter.c - what callers give as content, tags, types and filters, checked and in normal form.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "memory/memory_int.h"
 
 #include "text/text.h"
+
+bool check_content(struct str content, struct error *err)
+{
+    if (content.len > MEMORY_CONTENT_MAX_BYTES)
+        return error_set(err, ERROR_LIMIT,
+                         "content has %zu bytes, at most %zu are allowed; store it in parts",
+                         content.len, MEMORY_CONTENT_MAX_BYTES);
+    if (!text_check(content, err))
+        return error_wrap(err, "content");
+    if (text_strip(content).len == 0)
+        return error_set(err, ERROR_INVALID, "content is empty; give the text to remember");
+    return true;
+}
+
+bool check_length(const struct memory_service *m, struct str content, struct error *err)
+{
+    size_t max = m->options.content_max_chars, n = max ? text_count(content) : 0;
+
+    if (n > max)
+        return error_set(err, ERROR_LIMIT,
+                         "content has %zu characters, at most %zu are allowed", n, max);
+    return true;
+}
 
 bool check_tags(const struct str *tags, size_t n, const char *what, struct error *err)
 {

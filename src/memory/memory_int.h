@@ -74,6 +74,10 @@ NODISCARD bool embed_content(const struct memory_service *m, struct arena *a, st
 
 #define FILTER_TYPES_MAX 500 /* a family of types, the user's own among them */
 
+NODISCARD bool check_content(struct str content, struct error *err);
+/* The limit that the user set, which splitting can get round. */
+NODISCARD bool check_length(const struct memory_service *m, struct str content,
+                            struct error *err);
 NODISCARD bool check_tags(const struct str *tags, size_t n, const char *what,
                           struct error *err);
 NODISCARD bool check_type(struct str type, struct error *err);

@@ -26,21 +26,6 @@ struct intake { /* one request on its way in */
 
 /* -- checks ----------------------------------------------------------------------------------- */
 
-static bool check_content(const struct intake *in, struct error *err)
-{
-    struct str content = in->request->content;
-
-    if (content.len > MEMORY_CONTENT_MAX_BYTES)
-        return error_set(err, ERROR_LIMIT,
-                         "content has %zu bytes, at most %zu are allowed; store it in parts",
-                         content.len, MEMORY_CONTENT_MAX_BYTES);
-    if (!text_check(content, err))
-        return error_wrap(err, "content");
-    if (text_strip(content).len == 0)
-        return error_set(err, ERROR_INVALID, "content is empty; give the text to remember");
-    return true;
-}
-
 static bool check_id(struct str id, const char *what, struct error *err)
 {
     if (!text_check(id, err))
@@ -112,16 +97,13 @@ static bool cut_into_pieces(const struct intake *in, const struct str **out, siz
     const struct split_rule rule = {o->content_max_chars, o->split_overlap,
                                     o->is_split_at_boundaries};
     struct str *whole;
-    size_t n_chars = o->content_max_chars ? text_count(in->request->content) : 0;
+    struct error too_long = {0};
 
-    if (n_chars > o->content_max_chars) {
+    if (!check_length(in->m, in->request->content, &too_long)) {
         if (o->is_auto_split)
             return split_content(in->a, in->request->content, &rule, out, out_n, err);
-        return error_set(
-            err, ERROR_LIMIT,
-            "content has %zu characters, at most %zu are allowed; store it in parts or "
-            "set MCP_ENABLE_AUTO_SPLIT",
-            n_chars, o->content_max_chars);
+        return error_set(err, too_long.kind,
+                         "%s; store it in parts or set MCP_ENABLE_AUTO_SPLIT", too_long.text);
     }
     whole = ARENA_NEW(in->a, struct str, 1);
     *whole = in->request->content;
@@ -239,7 +221,7 @@ bool memory_store(struct memory_service *m, const struct caller *who,
     struct memory_store_result result = {0};
     struct intake in = {m, who, request, a, {0}, &result};
 
-    if (!may(who, SCOPE_WRITE, err) || !check_content(&in, err) ||
+    if (!may(who, SCOPE_WRITE, err) || !check_content(request->content, err) ||
         !check_tags(request->tags, request->n_tags, "tags", err) ||
         !check_type(request->type, err) ||
         !check_id(request->conversation_id, "conversation_id", err) ||

@@ -10,8 +10,9 @@
 #include "json/json.h"
 #include "text/text.h"
 
-#define UPDATE_TRIES_MAX   5
+#define UPDATE_TRIES_MAX   100 /* each one lost is somebody else's won */
 #define CHANGED_FIELDS_MAX 8
+#define REASON_MAX_CHARS   2000
 
 struct update {
     struct memory_service *m;
@@ -29,7 +30,23 @@ static bool not_found(struct str hash, struct error *err)
     return error_set(err, ERROR_NOT_FOUND, "memory '" STR_FMT "' not found", STR_ARG(hash));
 }
 
-static bool check(const struct memory_update_request *r, struct error *err)
+static bool check_version(const struct memory_service *m, const struct memory_update_request *r,
+                          struct error *err)
+{
+    if (r->content.len == 0)
+        return error_set(err, ERROR_INVALID, "a new version needs the new content");
+    if (!check_content(r->content, err) || !check_length(m, r->content, err))
+        return false;
+    if (!text_check(r->reason, err))
+        return error_wrap(err, "reason");
+    if (text_count(r->reason) > REASON_MAX_CHARS)
+        return error_set(err, ERROR_LIMIT, "reason has more than %d characters",
+                         REASON_MAX_CHARS);
+    return true;
+}
+
+static bool check(const struct memory_service *m, const struct memory_update_request *r,
+                  struct error *err)
 {
     if (r->metadata.len > MEMORY_METADATA_MAX_BYTES)
         return error_set(err, ERROR_LIMIT, "metadata has %zu bytes, at most %zu are allowed",
@@ -42,14 +59,7 @@ static bool check(const struct memory_update_request *r, struct error *err)
     if (r->content.len && !r->is_versioned)
         return error_set(err, ERROR_INVALID,
                          "content can only be changed as a new version; set versioned");
-    if (r->is_versioned && text_strip(r->content).len == 0)
-        return error_set(err, ERROR_INVALID, "a new version needs the new content");
-    if (r->content.len > MEMORY_CONTENT_MAX_BYTES)
-        return error_set(err, ERROR_LIMIT, "content has %zu bytes, at most %zu are allowed",
-                         r->content.len, MEMORY_CONTENT_MAX_BYTES);
-    if (!text_check(r->content, err) || !text_check(r->reason, err))
-        return error_wrap(err, "updates");
-    return true;
+    return !r->is_versioned || check_version(m, r, err);
 }
 
 /* -- fields ----------------------------------------------------------------------------------- */
@@ -206,14 +216,21 @@ static bool read_current(struct update *u, struct error *err)
     return true;
 }
 
+/* Of a try that is over only the hash and the names of the changed fields are left. */
 static bool try_update(struct update *u, struct error *err)
 {
     const struct store_actor actor = actor_of(u->who, u->request->now_ms);
+    AUTO_ARENA scratch = {0};
+    struct arena *results = u->a;
+    bool is_ok;
 
-    if (!read_current(u, err) || !change_fields(u, err))
-        return false;
-    return u->n_changed == 0 ||
-           store_update(u->m->options.store, &actor, &u->now, changed_as_json(u), err);
+    u->a = &scratch;
+    is_ok = read_current(u, err) && change_fields(u, err) &&
+            (u->n_changed == 0 ||
+             store_update(u->m->options.store, &actor, &u->now, changed_as_json(u), err));
+    u->a = results;
+    u->now = (struct memory){.hash = arena_dup(results, u->now.hash)};
+    return is_ok;
 }
 
 static bool update_in_place(struct update *u, struct error *err)
@@ -266,7 +283,7 @@ bool memory_update(struct memory_service *m, const struct caller *who,
     struct memory_update_result result = {0};
 
     *u = (struct update){.m = m, .who = who, .request = request, .a = a};
-    if (!may(who, SCOPE_WRITE, err) || !check(request, err))
+    if (!may(who, SCOPE_WRITE, err) || !check(m, request, err))
         return false;
     if (request->is_versioned ? !supersede(u, &result.parent_hash, err)
                               : !update_in_place(u, err))

@@ -118,6 +118,15 @@ struct str fixture_put(struct fixture *f, const char *content, const char *tags)
     return out.hash;
 }
 
+void fixture_trash(struct fixture *f, struct str hash)
+{
+    const struct memory_delete_request request = {.hash = hash, .now_ms = f->now_ms};
+    struct memory_delete_result out;
+    struct error err = {0};
+
+    CHECK_OK(memory_delete(f->memory, &f->who, &request, &f->arena, &out, &err), err);
+}
+
 static struct memory *get(struct fixture *f, struct str hash, enum trash_filter trash)
 {
     struct memory *out = NULL;

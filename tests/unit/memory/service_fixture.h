@@ -53,6 +53,7 @@ struct memory_store_result fixture_store(struct fixture *f,
                                          const struct memory_store_request *request);
 /* The hash of a new memory. */
 struct str fixture_put(struct fixture *f, const char *content, const char *tags);
+void fixture_trash(struct fixture *f, struct str hash);
 struct memory *fixture_get(struct fixture *f, struct str hash); /* live; NULL: none */
 struct memory *fixture_get_trashed(struct fixture *f, struct str hash);
 struct memory_stats_result fixture_stats(struct fixture *f);

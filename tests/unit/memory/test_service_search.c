@@ -70,8 +70,6 @@ static struct str put_at(struct fixture *f, const char *content, const char *tag
 /* a, b, c and g are live; d is in the trash, e was replaced by g, f is in another space. */
 static void put_corpus(struct fixture *f)
 {
-    struct memory_delete_request deletion = {.now_ms = f->now_ms};
-    struct memory_delete_result deleted;
     struct memory_update_request version = {
         .is_versioned = true, .content = STR("g walrus"), .now_ms = FIXTURE_NOW_MS};
     struct memory_update_result updated;
@@ -80,8 +78,7 @@ static void put_corpus(struct fixture *f)
     put_at(f, "a walrus", "db,choice", "decision", 3);
     put_at(f, "b walrus", "cache,choice", "architecture", 2);
     put_at(f, "c walrus 100% _", "ops,two words", "note", 1);
-    deletion.hash = put_at(f, "d walrus", "db,choice,ops", "decision", 1);
-    CHECK_OK(memory_delete(f->memory, &f->who, &deletion, &f->arena, &deleted, &err), err);
+    fixture_trash(f, put_at(f, "d walrus", "db,choice,ops", "decision", 1));
     version.hash = put_at(f, "e walrus", "new", "error", 5);
     CHECK_OK(memory_update(f->memory, &f->who, &version, &f->arena, &updated, &err), err);
     f->who.space = STR("other");

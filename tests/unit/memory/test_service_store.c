@@ -74,13 +74,10 @@ TEST(a_duplicate_in_the_trash_comes_back_with_what_is_new)
 {
     FIXTURE(f);
     struct str hash = fixture_put(&f, "Walrus", "old");
-    const struct memory_delete_request deletion = {.hash = hash, .now_ms = f.now_ms};
     struct memory_store_request r = fixture_request(&f, "walrus", "new");
-    struct memory_delete_result deleted;
     struct memory_store_result out;
-    struct error err = {0};
 
-    CHECK_OK(memory_delete(f.memory, &f.who, &deletion, &f.arena, &deleted, &err), err);
+    fixture_trash(&f, hash);
     out = fixture_store(&f, &r);
     REQUIRE(CHECK_INT(out.n_pieces, 1));
     CHECK(out.pieces[0].is_revived && !out.pieces[0].is_duplicate);
