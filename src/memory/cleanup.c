@@ -179,8 +179,11 @@ static bool look_at(struct cleanup *c, const struct memory *m, struct error *err
 
 static bool scan(struct cleanup *c, struct error *err)
 {
-    size_t total = 1, at = 0;
+    size_t total = c->m->options.embedder ? 1 : 0, at = 0;
 
+    /* The live and current ones, whatever the filter says: an old version is near the new one. */
+    c->filter.trash = TRASH_HIDE;
+    c->filter.has_superseded = false;
     while (at < total && at < CLEANUP_SCAN_MAX && c->groups.len < c->request->limit) {
         struct memory *memories;
         size_t n;
@@ -264,7 +267,7 @@ static bool check(const struct memory_service *m, const struct memory_cleanup_re
                          CLEANUP_THRESHOLD_MIN);
     if (r->limit < 1 || r->limit > MEMORY_CLEANUP_MAX)
         return error_set(err, ERROR_INVALID, "limit must be from 1 to %d", MEMORY_CLEANUP_MAX);
-    if (!m->options.embedder)
+    if (!m->options.embedder && !r->purge_trash_before_ms)
         return error_set(err, ERROR_UNAVAILABLE, "near-duplicates cannot be found: " STR_FMT,
                          STR_ARG(m->options.no_embedder_why));
     return true;
@@ -281,8 +284,14 @@ static void give_out(const struct cleanup *c, size_t n_purged,
         copy[i] = c->groups.ptr[i];
         n_removed += copy[i].n_removed;
     }
-    *out =
-        (struct memory_cleanup_result){copy, c->groups.len, n_removed, n_purged, c->has_more};
+    *out = (struct memory_cleanup_result){
+        .groups = copy,
+        .n_groups = c->groups.len,
+        .n_removed = n_removed,
+        .n_purged = n_purged,
+        .has_more = c->has_more,
+        .is_not_compared = !c->m->options.embedder,
+    };
 }
 
 bool memory_cleanup(struct memory_service *m, const struct caller *who,

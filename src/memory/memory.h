@@ -257,7 +257,9 @@ struct memory_cleanup_result {
     size_t n_removed;
     size_t n_purged;
     bool has_more;
+    bool is_not_compared; /* no model: the trash was purged, duplicates were not looked for */
 };
+/* UNAVAILABLE: there is no model, and nothing to purge was asked for. */
 NODISCARD bool memory_cleanup(struct memory_service *m, const struct caller *who,
                               const struct memory_cleanup_request *request, struct arena *a,
                               struct memory_cleanup_result *out, struct error *err);

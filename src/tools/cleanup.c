@@ -95,7 +95,9 @@ static void add_head(const struct cleanup *u, struct buf *out)
     const struct memory_cleanup_result *r = &u->result;
     const bool is_dry = u->request.is_dry_run;
 
-    if (r->n_removed == 0)
+    if (r->is_not_compared)
+        buf_add(out, STR("Without a model near-duplicates were not looked for."));
+    else if (r->n_removed == 0)
         buf_printf(out, "No duplicate memories found (cosine %g and above).",
                    u->request.threshold);
     else
