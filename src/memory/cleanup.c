@@ -11,6 +11,7 @@
 #include "memory/memory_int.h"
 
 #include "base/vec.h"
+#include "json/json.h"
 
 #define CLEANUP_SCAN_MAX      5000 /* memories compared in one call */
 #define NEAREST_MAX           50   /* members of one group */
@@ -208,8 +209,19 @@ struct tag_list VEC(struct str);
 
 static void add_tags(struct tag_list *list, const struct memory *m)
 {
-    for (size_t i = 0; i < m->n_tags; i++)
-        VEC_PUSH(list, m->tags[i]);
+    for (size_t i = 0; i < m->n_tags; i++) {
+        if (!str_eq(m->tags[i], TAG_NONE))
+            VEC_PUSH(list, m->tags[i]);
+    }
+}
+
+static struct str duplicate_of(struct arena *a, const struct memory *kept)
+{
+    json_t *detail = json_must(json_pack("{s:o}", "duplicate_of", json_str(kept->hash)));
+    struct str text = json_text(a, detail);
+
+    json_decref(detail);
+    return text;
 }
 
 /* The kept memory takes over the tags of the removed ones, as many as one may have; the removed ones
@@ -234,10 +246,8 @@ static bool merge_group(struct cleanup *c, const struct memory_cleanup_group *g,
     update.n_tags = MIN(update.n_tags, (size_t)MEMORY_TAGS_MAX);
     VEC_DEINIT(&all);
     return memory_update(c->m, c->who, &update, c->a, &result, err) &&
-           store_delete(
-               c->m->options.store, &actor, hashes, g->n_removed,
-               arena_printf(c->a, "{\"duplicate_of\":\"" STR_FMT "\"}", STR_ARG(g->kept.hash)),
-               &n, err);
+           store_delete(c->m->options.store, &actor, hashes, g->n_removed,
+                        duplicate_of(c->a, &g->kept), &n, err);
 }
 
 static bool carry_out(struct cleanup *c, struct error *err)

@@ -12,7 +12,6 @@
 #include "text/text.h"
 
 #define TYPE_DEFAULT STR("note")
-#define TAG_NONE     STR("untagged")
 #define ID_MAX_CHARS 200 /* of a conversation id or host name */
 
 struct intake { /* one request on its way in */

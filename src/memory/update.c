@@ -99,13 +99,13 @@ static bool change_tags(struct update *u, struct error *err)
     memory_normalise_tags(u->a, r->remove_tags, r->n_remove_tags, &removed, &n_removed);
     n = 0;
     for (size_t i = 0; i < n_tags; i++) {
-        bool is_placeholder = n_tags > 1 && str_eq_c(tags[i], "untagged");
+        bool is_placeholder = n_tags > 1 && str_eq(tags[i], TAG_NONE);
 
         if (!is_placeholder && !is_removed(tags[i], removed, n_removed))
             all[n++] = tags[i];
     }
     if (n == 0)
-        all[n++] = STR("untagged");
+        all[n++] = TAG_NONE;
     if (same_tags(&u->now, all, n))
         return true;
     u->now.tags = all;
