@@ -118,6 +118,17 @@ struct str fixture_put(struct fixture *f, const char *content, const char *tags)
     return out.hash;
 }
 
+struct str fixture_put_at(struct fixture *f, const char *content, const char *tags,
+                          const char *type, int64_t created_ms)
+{
+    struct memory_store_request r = fixture_request(f, content, tags);
+
+    r.now_ms = created_ms;
+    r.has_type = true;
+    r.type = str_c(type);
+    return fixture_store(f, &r).hash;
+}
+
 void fixture_trash(struct fixture *f, struct str hash)
 {
     const struct memory_delete_request request = {.hash = hash, .now_ms = f->now_ms};
@@ -155,6 +166,38 @@ struct memory_stats_result fixture_stats(struct fixture *f)
     reader.scopes = SCOPE_READ;
     CHECK_OK(memory_stats(f->memory, &reader, f->now_ms, &f->arena, &out, &err), err);
     return out;
+}
+
+void fixture_rate(struct fixture *f, struct str hash, double quality)
+{
+    const struct store_actor actor = {f->who.space, f->who.subject, f->who.client, f->now_ms};
+    struct memory m = *fixture_get(f, hash);
+    struct error err = {0};
+
+    m.quality = quality;
+    CHECK_OK(store_update(f->store, &actor, &m, (struct str){0}, &err), err);
+}
+
+struct memory_search_result fixture_search(struct fixture *f,
+                                           const struct memory_search_request *request)
+{
+    struct memory_search_request r = *request;
+    struct memory_search_result out = {0};
+    struct error err = {0};
+
+    r.now_ms = f->now_ms;
+    r.limit = r.limit ? r.limit : MEMORY_SEARCH_MAX;
+    CHECK_OK(memory_search(f->memory, &f->who, &r, &f->arena, &out, &err), err);
+    return out;
+}
+
+struct str fixture_letters(struct fixture *f, const struct memory_search_result *found)
+{
+    char *text = arena_alloc(&f->arena, found->n_hits + 1, 1);
+
+    for (size_t i = 0; i < found->n_hits; i++)
+        text[i] = found->hits[i].memory.content.ptr[0];
+    return str_n(text, found->n_hits);
 }
 
 /* cosine * q + sine * p, where p is the first axis made orthogonal to q. */

@@ -53,10 +53,19 @@ struct memory_store_result fixture_store(struct fixture *f,
                                          const struct memory_store_request *request);
 /* The hash of a new memory. */
 struct str fixture_put(struct fixture *f, const char *content, const char *tags);
+/* The same with type and creation time. */
+struct str fixture_put_at(struct fixture *f, const char *content, const char *tags,
+                          const char *type, int64_t created_ms);
 void fixture_trash(struct fixture *f, struct str hash);
 struct memory *fixture_get(struct fixture *f, struct str hash); /* live; NULL: none */
 struct memory *fixture_get_trashed(struct fixture *f, struct str hash);
 struct memory_stats_result fixture_stats(struct fixture *f);
+void fixture_rate(struct fixture *f, struct str hash, double quality);
+/* now_ms is filled in, and a limit of 0 is the greatest. */
+struct memory_search_result fixture_search(struct fixture *f,
+                                           const struct memory_search_request *request);
+/* The first letters of the hits' contents, best first: "bac". */
+struct str fixture_letters(struct fixture *f, const struct memory_search_result *found);
 /* The vector of a memory becomes one with this cosine to that of the text. */
 void fixture_place(struct fixture *f, struct str hash, const char *text, double cosine);
 

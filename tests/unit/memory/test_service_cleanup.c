@@ -55,16 +55,6 @@ static struct str shown(struct fixture *f, const struct memory_cleanup_result *o
     return all;
 }
 
-static void rate(struct fixture *f, struct str hash, double quality)
-{
-    const struct store_actor actor = {f->who.space, f->who.subject, f->who.client, f->now_ms};
-    struct memory m = *fixture_get(f, hash);
-    struct error err = {0};
-
-    m.quality = quality;
-    CHECK_OK(store_update(f->store, &actor, &m, (struct str){0}, &err), err);
-}
-
 /* -- plan and deed ---------------------------------------------------------------------------- */
 
 TEST(a_dry_run_shows_what_the_real_run_does)
@@ -127,8 +117,8 @@ TEST(the_oldest_the_newest_or_the_best_stays)
         const struct memory_cleanup_request r = {.threshold = 0.9, .keep = rows[i].keep};
         struct memory_cleanup_result out;
 
-        rate(&f, put(&f, "old", "", 0), 0.3);
-        rate(&f, put(&f, "mid", "", 5), 0.9);
+        fixture_rate(&f, put(&f, "old", "", 0), 0.3);
+        fixture_rate(&f, put(&f, "mid", "", 5), 0.9);
         put(&f, "new", "", 10); /* not rated: 0.5 */
         out = cleanup(&f, &r);
         REQUIRE(CHECK_INT(out.n_groups, 1));

@@ -156,17 +156,6 @@ TEST(reindexing_needs_a_model_and_an_administrator)
 
 /* -- stats ------------------------------------------------------------------------------------ */
 
-static void put_at(struct fixture *f, const char *content, const char *tags, const char *type,
-                   int64_t ms)
-{
-    struct memory_store_request r = fixture_request(f, content, tags);
-
-    r.now_ms = ms;
-    r.has_type = true;
-    r.type = str_c(type);
-    fixture_store(f, &r);
-}
-
 static int64_t count_of(const struct memory_named_count *counts, size_t n, const char *name)
 {
     for (size_t i = 0; i < n; i++) {
@@ -182,10 +171,10 @@ TEST(the_counts_are_right)
     FIXTURE_WITH(f, .has_model = true);
     struct memory_stats_result s;
 
-    put_at(&f, "a", "x,y", "note", midnight);
-    put_at(&f, "b", "x", "note", midnight - 1);
-    put_at(&f, "c", "x,z", "decision", FIXTURE_NOW_MS - 8 * DAY_MS);
-    put_at(&f, "d", "y", "note", FIXTURE_NOW_MS - 31 * DAY_MS);
+    fixture_put_at(&f, "a", "x,y", "note", midnight);
+    fixture_put_at(&f, "b", "x", "note", midnight - 1);
+    fixture_put_at(&f, "c", "x,z", "decision", FIXTURE_NOW_MS - 8 * DAY_MS);
+    fixture_put_at(&f, "d", "y", "note", FIXTURE_NOW_MS - 31 * DAY_MS);
     fixture_trash(&f, fixture_put(&f, "e", "gone"));
     f.now_ms = FIXTURE_NOW_MS;
     s = fixture_stats(&f);
