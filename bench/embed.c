@@ -73,13 +73,13 @@ static void print_cpu(void)
         fclose(f);
 }
 
-static bool run(const char *path, const struct kernels *kernels)
+static bool run(const char *path, const struct encoder_path *how)
 {
     static const size_t lengths[] = {8, 32, 128, 256};
     struct error err;
     struct embedder *e;
 
-    if (!embed_open_with(path, kernels, &e, &err)) {
+    if (!embed_open_with(path, how, &e, &err)) {
         fprintf(stderr, "bench_embed: %s\n", err.text);
         return false;
     }
@@ -91,12 +91,21 @@ static bool run(const char *path, const struct kernels *kernels)
 
 int main(int argc, char **argv)
 {
+    const struct kernels8 *tables[KERNELS8_MAX];
+    size_t n;
+
     if (argc != 2) {
         fprintf(stderr, "usage: bench_embed MODEL-FILE\n");
         return 2;
     }
     print_cpu();
-    if (!run(argv[1], kernels_best()))
-        return 1;
-    return kernels_best() == &kernels_portable || run(argv[1], &kernels_portable) ? 0 : 1;
+    n = kernels8_all(tables);
+    for (size_t i = n; i > 0; i--) {
+        if (!run(argv[1], &(struct encoder_path){kernels_best(), tables[i - 1]}))
+            return 1;
+    }
+    return run(argv[1], &(struct encoder_path){kernels_best(), NULL}) &&
+                   run(argv[1], &(struct encoder_path){&kernels_portable, NULL})
+               ? 0
+               : 1;
 }

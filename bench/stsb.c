@@ -128,7 +128,7 @@ static bool measure(const char *model, const char *folder, double *out, struct e
 
     if (!sys_read_file(&a, arena_printf(&a, "%s/" DATA_FILE, folder).ptr, DATA_MAX_BYTES, &text,
                        err) ||
-        !embed_open(model, &e, err))
+        !embed_open(model, EMBED_FASTEST, &e, err))
         return false;
     is_ok = run(e, text, &pairs, err);
     if (is_ok) {

@@ -49,7 +49,9 @@ static void open_model(struct app *a)
     if (!path.len)
         error_set(&a->why_no_model, ERROR_NOT_FOUND,
                   "no model file is installed; 'memoryd model convert' makes one");
-    else if (embed_open(arena_cstr(&a->arena, path), &a->embedder, &a->why_no_model))
+    else if (embed_open(arena_cstr(&a->arena, path),
+                        a->config->is_fp32 ? EMBED_FP32 : EMBED_FASTEST, &a->embedder,
+                        &a->why_no_model))
         return;
     log_event(LOG_WARN, "model.none", "search=words why=\"%s\"", a->why_no_model.text);
 }

@@ -105,6 +105,11 @@ static bool asks_for_json(int argc, char **argv)
     return false;
 }
 
+enum embed_precision cli_precision(const struct cli *c)
+{
+    return c->host->config && c->host->config->is_fp32 ? EMBED_FP32 : EMBED_FASTEST;
+}
+
 static bool flush_output(struct cli *c, struct error *err)
 {
     struct str out = buf_str(&c->out);

@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 
 #include "base/buf.h"
+#include "embed/embed.h"
 #include "json/json.h"
 
 struct cli_option {
@@ -100,6 +101,9 @@ NODISCARD bool cli_filter(struct cli *c, struct memory_filter *out, struct error
 /* -- the service ------------------------------------------------------------------------------ */
 
 NODISCARD bool cli_open(struct cli *c, struct memory_service **out, struct error *err);
+
+/* As the settings say, where they can be read. */
+enum embed_precision cli_precision(const struct cli *c);
 
 /* -- printing (print.c) ----------------------------------------------------------------------- */
 

@@ -102,7 +102,7 @@ static void check_model(struct doctor *d)
         return;
     }
     path = arena_cstr(d->c->arena, config->model_path);
-    if (!embed_verify(path, &err) || !embed_open(path, &e, &err)) {
+    if (!embed_verify(path, &err) || !embed_open(path, cli_precision(d->c), &e, &err)) {
         say(d, VERDICT_FAILED, "model", str_c(err.text));
         return;
     }

@@ -12,7 +12,7 @@ static bool print_model(struct cli *c, struct str path, struct error *err)
     if (!path.len)
         return error_set(err, ERROR_NOT_FOUND,
                          "no model file is installed; make one with 'memoryd model convert'");
-    if (!embed_open(arena_cstr(c->arena, path), &e, err))
+    if (!embed_open(arena_cstr(c->arena, path), cli_precision(c), &e, err))
         return false;
     if (c->is_json)
         cli_print_json(c, json_must(json_pack(

@@ -68,6 +68,7 @@ struct config {
     bool is_split_at_boundaries; /* MCP_CONTENT_PRESERVE_BOUNDARIES */
 
     /* model */
+    bool is_fp32;          /* MEMORYD_PRECISION is fp32 */
     struct str model_path; /* MEMORYD_MODEL; else the installed file; empty if there is none */
 
     /* search */

@@ -89,6 +89,7 @@ setting_read read_text;         /* struct str */
 setting_read read_path;         /* struct str: absolute, ~ and <base> expanded */
 setting_read read_log_level;    /* enum log_level */
 setting_read read_fusion;       /* bool: is rrf */
+setting_read read_precision;    /* bool: is fp32 */
 setting_read read_backend;      /* nothing: one backend is known */
 setting_read read_host;         /* struct str */
 setting_read read_origins;      /* config.cors_origins, n_cors_origins */

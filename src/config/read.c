@@ -157,6 +157,17 @@ bool read_fusion(const struct reader *r, const struct setting *s, struct str tex
     return true;
 }
 
+bool read_precision(const struct reader *r, const struct setting *s, struct str text,
+                    struct error *err)
+{
+    bool is_fp32 = str_eq_ascii_case(text, STR("fp32"));
+
+    if (!is_fp32 && !str_eq_ascii_case(text, STR("fastest")))
+        return refuse(r, s, err);
+    *(bool *)setting_field(r, s) = is_fp32;
+    return true;
+}
+
 bool read_backend(const struct reader *r, const struct setting *s, struct str text,
                   struct error *err)
 {

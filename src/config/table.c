@@ -116,6 +116,12 @@ const struct setting settings[] = {
      .offset = AT(config.model_path),
      .accepts = "a path",
      .meaning = "the model file; see below for where it is looked for otherwise"},
+    {.name = "MEMORYD_PRECISION",
+     .read = read_precision,
+     .offset = AT(config.is_fp32),
+     .accepts = "fastest or fp32",
+     .fallback = "fastest",
+     .meaning = "fastest: weights in 8 bits where the processor is made for it"},
 
     /* search */
     {.name = "MCP_HYBRID_SEARCH_ENABLED",

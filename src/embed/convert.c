@@ -247,11 +247,12 @@ static bool source_open(const struct embed_convert_options *options, struct sour
 
 /* ---- the file ---- */
 
-/* A section to be: from the vocabulary, or by a rule from tensors. */
+/* A section to be: from the vocabulary, by a rule from tensors, or from another section. */
 struct plan_item {
     struct model_section section;
     const void *bytes;
     const struct section_rule *rule;
+    const struct byte_rule *byte_rule;
 };
 
 struct plan {
@@ -274,6 +275,29 @@ static void plan_floats(struct plan *p, const struct section_rule *rule, uint32_
                     .layer = layer,
                     .bytes = section_floats(rule, d) * sizeof(float)},
         .rule = rule,
+    };
+}
+
+/* The shapes of a layer's linears, which are those of every layer. */
+static struct layer layer_shapes(const struct model_dims *d)
+{
+    struct layer l = {0};
+
+    model_set_shapes(d, &l);
+    return l;
+}
+
+static void plan_quantized(struct plan *p, const struct byte_rule *rule, uint32_t layer,
+                           const struct model_dims *d)
+{
+    struct layer shapes = layer_shapes(d);
+    const struct linear *l = byte_linear(rule, &shapes);
+
+    p->items[p->n++] = (struct plan_item){
+        .section = {.kind = rule->kind,
+                    .layer = layer,
+                    .bytes = quantized_bytes(l->n_in, l->n_out)},
+        .byte_rule = rule,
     };
 }
 
@@ -300,6 +324,10 @@ static uint64_t plan_sections(const struct source *s, struct plan *p)
             if (section_rules[i].is_of_layer)
                 plan_floats(p, &section_rules[i], layer, &s->dims);
         }
+    }
+    for (uint32_t layer = 0; layer < s->dims.n_layers; layer++) {
+        for (size_t i = 0; i < n_byte_rules; i++)
+            plan_quantized(p, &byte_rules[i], layer, &s->dims);
     }
     at = sizeof(struct model_header) + p->n * sizeof(struct model_section);
     for (size_t i = 0; i < p->n; i++) {
@@ -337,11 +365,30 @@ static bool fill_tensor(struct source *s, const struct plan_item *item, const ch
     return true;
 }
 
-static bool fill_section(struct source *s, const struct plan_item *item, char *image,
-                         struct error *err)
+/* From the panels, which come earlier in the plan. */
+static void fill_quantized(const struct source *s, const struct plan *p,
+                           const struct plan_item *item, char *image)
+{
+    struct layer shapes = layer_shapes(&s->dims);
+    const struct linear *l = byte_linear(item->byte_rule, &shapes);
+    const struct plan_item *from = p->items;
+
+    while (from->section.kind != item->byte_rule->from ||
+           from->section.layer != item->section.layer)
+        from++;
+    quantize_weights((const void *)(image + from->section.offset), l->n_in, l->n_out,
+                     image + item->section.offset);
+}
+
+static bool fill_section(struct source *s, const struct plan *p, const struct plan_item *item,
+                         char *image, struct error *err)
 {
     char *at = image + item->section.offset;
 
+    if (item->byte_rule) {
+        fill_quantized(s, p, item, image);
+        return true;
+    }
     if (!item->rule) {
         memcpy(at, item->bytes, item->section.bytes);
         return true;
@@ -399,7 +446,7 @@ static bool write_file(struct source *s, const struct embed_convert_options *opt
                          (unsigned long long)n, (unsigned long long)IMAGE_BYTES_MAX);
     image = NEW_ARRAY(char, n);
     for (size_t i = 0; i < plan->n; i++) {
-        if (!fill_section(s, &plan->items[i], image, err))
+        if (!fill_section(s, plan, &plan->items[i], image, err))
             return false;
     }
     fill_header(s, plan, id, image, n);

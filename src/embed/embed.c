@@ -20,10 +20,10 @@
 
 struct embedder {
     struct model model;
-    const struct kernels *kernels;
+    struct encoder_path how;
 };
 
-bool embed_open_with(const char *path, const struct kernels *kernels, struct embedder **out,
+bool embed_open_with(const char *path, const struct encoder_path *how, struct embedder **out,
                      struct error *err)
 {
     struct model model;
@@ -32,13 +32,17 @@ bool embed_open_with(const char *path, const struct kernels *kernels, struct emb
         return false;
     *out = NEW(struct embedder);
     (*out)->model = model;
-    (*out)->kernels = kernels;
+    (*out)->how = *how;
     return true;
 }
 
-bool embed_open(const char *path, struct embedder **out, struct error *err)
+bool embed_open(const char *path, enum embed_precision precision, struct embedder **out,
+                struct error *err)
 {
-    return embed_open_with(path, kernels_best(), out, err);
+    const struct encoder_path best = {kernels_best(),
+                                      precision == EMBED_FP32 ? NULL : kernels8_best()};
+
+    return embed_open_with(path, &best, out, err);
 }
 
 void embed_close(struct embedder *e)
@@ -66,7 +70,7 @@ size_t embed_max_tokens(const struct embedder *e)
 
 const char *embed_path_name(const struct embedder *e)
 {
-    return e->kernels->name;
+    return e->how.kernels8 ? e->how.kernels8->name : e->how.kernels->name;
 }
 
 /* What of a text is looked at: without a limit a text of blanks could take any time. */
@@ -105,7 +109,7 @@ bool embed_text(const struct embedder *e, struct str text, float *out, struct er
 
     (void)err;
     embed_tokenize(e, &scratch, text, embed_max_tokens(e), &ids, &n);
-    encoder_run(&e->model, e->kernels, ids, n, out);
+    encoder_run(&e->model, &e->how, ids, n, out);
     return true;
 }
 
@@ -161,7 +165,7 @@ static void embed_window(const struct embedder *e, const int32_t *ids, struct wi
     size_t n = w.to - w.from;
 
     memcpy(framed + 1, ids + w.from, n * sizeof(*ids));
-    encoder_run(&e->model, e->kernels, framed, frame(e, framed, n), out);
+    encoder_run(&e->model, &e->how, framed, frame(e, framed, n), out);
 }
 
 /* As many tokens as all windows can hold, and one more to know that there are more. */

@@ -31,14 +31,19 @@
 
 struct embedder;
 
+/* FASTEST: 8 bits where the processor has instructions for them, else fp32. Vectors of the two are
+ * alike (cosine 0.99 and more) and may be compared. */
+enum embed_precision { EMBED_FASTEST, EMBED_FP32 };
+
 /* NOT_FOUND: no such file. INVALID: damaged, or of another version; the text says what to do. */
-NODISCARD bool embed_open(const char *path, struct embedder **out, struct error *err);
+NODISCARD bool embed_open(const char *path, enum embed_precision precision,
+                          struct embedder **out, struct error *err);
 void embed_close(struct embedder *e);
 
 struct str embed_model_id(const struct embedder *e); /* stored with every vector */
 size_t embed_dim(const struct embedder *e);
 size_t embed_max_tokens(const struct embedder *e);
-const char *embed_path_name(const struct embedder *e); /* "fp32-avx2", "fp32-portable", ... */
+const char *embed_path_name(const struct embedder *e); /* "int8-avx2", "fp32-portable", ... */
 
 /* One text, one vector: what the model's authors' encode() gives. out[embed_dim()]. */
 NODISCARD bool embed_text(const struct embedder *e, struct str text, float *out,

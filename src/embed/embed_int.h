@@ -3,8 +3,10 @@
  *
  *     chars.c vocab.c tokenizer.c     text -> token ids, given a vocabulary
  *     model_file.c                    a mapped file -> struct model, checked
- *     kernel.c kernels.c encoder.c    token ids -> vector, given a model and kernels
- *     safetensors.c convert.c         published weights -> a model file
+ *     kernel.c kernel8.c kernels.c    the inner loops, in fp32 and in 8 bits
+ *     encoder.c                       token ids -> vector, given a model and kernels
+ *     safetensors.c convert.c         published weights -> a model file,
+ *     quantize.c                      with the same in 8 bits beside them
  *     embed.c                         the public functions
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -20,6 +22,7 @@
 #include "base/str.h"
 #include "embed/embed.h"
 #include "embed/kernel.h"
+#include "embed/kernel8.h"
 #include "embed/model_file.h"
 #include "sys/sys.h"
 
@@ -91,6 +94,7 @@ size_t tokenizer_run(const struct vocab *v, struct str text, int32_t *out, size_
 
 struct linear {
     const float *panels;
+    struct weights8 bytes; /* the same in 8 bits */
     const float *bias;
     size_t n_in;
     size_t n_out;
@@ -133,6 +137,17 @@ struct section_rule {
 extern const struct section_rule section_rules[];
 extern const size_t n_section_rules;
 
+/* A section of weights in 8 bits, made from one of panels. */
+struct byte_rule {
+    enum model_section_kind kind;
+    enum model_section_kind from;
+    size_t field; /* offset of the struct linear in struct layer */
+};
+extern const struct byte_rule byte_rules[];
+extern const size_t n_byte_rules;
+struct linear *byte_linear(const struct byte_rule *rule, struct layer *l);
+void model_set_shapes(const struct model_dims *d, struct layer *l); /* n_in and n_out of all */
+
 /* Floats in one of the rule's tensors, and in its section. */
 size_t section_tensor_floats(const struct section_rule *rule, const struct model_dims *d);
 size_t section_floats(const struct section_rule *rule, const struct model_dims *d);
@@ -147,9 +162,23 @@ NODISCARD bool model_read(struct str file, struct model *out, struct error *err)
 
 /* ---- encoder ---- */
 
+/* How a model is run. */
+struct encoder_path {
+    const struct kernels *kernels;
+    const struct kernels8 *kernels8; /* NULL: weights in fp32 */
+};
+
 /* The vector of 1 to dims.max_tokens ids, in out[dims.hidden]. */
-void encoder_run(const struct model *m, const struct kernels *k, const int32_t *ids, size_t n,
-                 float *out);
+void encoder_run(const struct model *m, const struct encoder_path *path, const int32_t *ids,
+                 size_t n, float *out);
+
+/* ---- weights in 8 bits ---- */
+
+/* A section holds the bytes in panels, the scales, the sums. */
+size_t quantized_bytes(size_t n_in, size_t n_out);
+struct weights8 quantized_view(const void *section, size_t n_in, size_t n_out);
+/* Fills a section of quantized_bytes() from the panels of fp32 weights. */
+void quantize_weights(const float *panels, size_t n_in, size_t n_out, void *section);
 
 /* ---- safetensors ---- */
 
@@ -165,7 +194,7 @@ NODISCARD bool safetensors_get(const struct safetensors *s, const char *name, si
 /* ---- the embedder ---- */
 
 /* embed_open() with given kernels, so that tests run each path. */
-NODISCARD bool embed_open_with(const char *path, const struct kernels *kernels,
+NODISCARD bool embed_open_with(const char *path, const struct encoder_path *how,
                                struct embedder **out, struct error *err);
 
 #endif

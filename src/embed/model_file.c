@@ -60,6 +60,19 @@ const struct section_rule section_rules[] = {
 /* clang-format on */
 const size_t n_section_rules = COUNT(section_rules);
 
+const struct byte_rule byte_rules[] = {
+    {SECTION_QKV_BYTES, SECTION_QKV_WEIGHT, offsetof(struct layer, qkv)},
+    {SECTION_MIX_BYTES, SECTION_MIX_WEIGHT, offsetof(struct layer, mix)},
+    {SECTION_UP_BYTES, SECTION_UP_WEIGHT, offsetof(struct layer, up)},
+    {SECTION_DOWN_BYTES, SECTION_DOWN_WEIGHT, offsetof(struct layer, down)},
+};
+const size_t n_byte_rules = COUNT(byte_rules);
+
+struct linear *byte_linear(const struct byte_rule *rule, struct layer *l)
+{
+    return (struct linear *)(void *)((char *)l + rule->field);
+}
+
 size_t model_dim(const struct model_dims *d, enum model_dim which)
 {
     switch (which) {
@@ -236,13 +249,29 @@ static bool read_floats(struct str file, const struct section_rule *rule, uint32
     return true;
 }
 
+static bool read_bytes(struct str file, const struct byte_rule *rule, uint32_t layer,
+                       struct model *m, struct error *err)
+{
+    struct linear *l = byte_linear(rule, &m->layers[layer]);
+    struct str bytes = {0};
+
+    if (!find_section(file, rule->kind, layer, &bytes, err))
+        return false;
+    if (bytes.len != quantized_bytes(l->n_in, l->n_out))
+        return error_set(err, ERROR_INVALID,
+                         "section %u of layer %u has a wrong size; " MAKE_ANEW, rule->kind,
+                         layer);
+    l->bytes = quantized_view(bytes.ptr, l->n_in, l->n_out);
+    return true;
+}
+
 static void set_shape(struct linear *l, size_t n_in, size_t n_out)
 {
     l->n_in = n_in;
     l->n_out = n_out;
 }
 
-static void set_shapes(const struct model_dims *d, struct layer *l)
+void model_set_shapes(const struct model_dims *d, struct layer *l)
 {
     set_shape(&l->qkv, d->hidden, (size_t)3 * d->hidden);
     set_shape(&l->mix, d->hidden, d->hidden);
@@ -268,8 +297,13 @@ bool model_read(struct str file, struct model *out, struct error *err)
                 return false;
         }
     }
-    for (size_t i = 0; i < h->dims.n_layers; i++)
-        set_shapes(&out->dims, &out->layers[i]);
+    for (uint32_t layer = 0; layer < h->dims.n_layers; layer++) {
+        model_set_shapes(&out->dims, &out->layers[layer]);
+        for (size_t i = 0; i < n_byte_rules; i++) {
+            if (!read_bytes(file, &byte_rules[i], layer, out, err))
+                return false;
+        }
+    }
     return true;
 }
 

@@ -3,8 +3,8 @@
  *
  * A file is a header, a table of sections, and the sections, each at a multiple of MODEL_ALIGN so
  * that it is used straight from the map. All numbers are little-endian. A section has a kind, a
- * layer, a place and a size; a reader takes the kinds it knows and skips others, so that a later
- * version can add, say, int8 weights beside the fp32 ones without a new file version.
+ * layer, a place and a size; a reader takes the kinds it knows and skips others, so that kinds can be
+ * added without a new file version.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef EMBED_MODEL_FILE_H
@@ -101,6 +101,10 @@ enum model_section_kind {
     SECTION_DOWN_BIAS = 41,
     SECTION_OUT_GAIN = 42, /* the layer norm behind it */
     SECTION_OUT_SHIFT = 43,
+    SECTION_QKV_BYTES = 64, /* the weights again in 8 bits, as in kernel8.h: panels, */
+    SECTION_MIX_BYTES = 65, /* then a float scale for each output, */
+    SECTION_UP_BYTES = 66,  /* then an int32_t sum of weights for each output */
+    SECTION_DOWN_BYTES = 67,
 };
 
 #endif

@@ -16,7 +16,7 @@ static struct embedder *open_tiny(struct arena *a)
     struct error err = {0};
 
     if (CHECK_OK(tiny_convert(a, folder, &err), err))
-        CHECK_OK(embed_open(tiny_path(a, folder, "model.mdm"), &e, &err), err);
+        CHECK_OK(embed_open(tiny_path(a, folder, "model.mdm"), EMBED_FP32, &e, &err), err);
     tiny_remove(folder); /* the map stays */
     return e;
 }

@@ -21,8 +21,8 @@ static bool read_and_run(struct str image, struct error *err)
         return false;
     n = tokenizer_run(&m->vocab, STR("hello, unaffable w[SEP]orld"), ids, COUNT(ids));
     out = NEW_ARRAY(float, m->dims.hidden);
-    encoder_run(m, &kernels_portable, ids, MAX(MIN(n, (size_t)m->dims.max_tokens), (size_t)1),
-                out);
+    encoder_run(m, &(struct encoder_path){&kernels_portable, NULL}, ids,
+                MAX(MIN(n, (size_t)m->dims.max_tokens), (size_t)1), out);
     free(out);
     return true;
 }
@@ -179,13 +179,13 @@ TEST(a_missing_file_is_not_found_and_no_model_is_invalid)
     struct embedder *e = NULL;
     struct error err = {0};
 
-    CHECK(!embed_open(tiny_path(&a, folder, "none.mdm"), &e, &err));
+    CHECK(!embed_open(tiny_path(&a, folder, "none.mdm"), EMBED_FP32, &e, &err));
     CHECK_INT(err.kind, ERROR_NOT_FOUND);
-    CHECK(!embed_open(tiny_path(&a, folder, "vocab.txt"), &e, &err));
+    CHECK(!embed_open(tiny_path(&a, folder, "vocab.txt"), EMBED_FP32, &e, &err));
     CHECK_INT(err.kind, ERROR_INVALID);
     CHECK(str_contains(str_c(err.text), STR("vocab.txt: not a model file")));
     tiny_put(folder, "empty.mdm", (struct str){"", 0});
-    CHECK(!embed_open(tiny_path(&a, folder, "empty.mdm"), &e, &err));
+    CHECK(!embed_open(tiny_path(&a, folder, "empty.mdm"), EMBED_FP32, &e, &err));
     CHECK_INT(err.kind, ERROR_INVALID);
     CHECK(!e);
     tiny_remove(folder);

@@ -17,6 +17,7 @@
 
 enum { DIM = 384, MAX_TOKENS = 256, CODE_POINT_BLOCK = 4096 };
 #define MIN_COSINE     0.99999
+#define MIN_COSINE8    0.99 /* with weights in 8 bits */
 #define FILE_MAX_BYTES ((size_t)2 * 1024 * 1024)
 
 /* Under a sanitizer the encoder is twenty times slower; which memory it touches depends on the
@@ -72,14 +73,14 @@ static bool read_json(struct parity *p, const char *name, struct error *err)
     return read_data(p, name, &text, err) && json_parse(text, &p->rows, err);
 }
 
-static bool open_model(struct parity *p, const struct kernels *kernels)
+static bool open_model(struct parity *p, const struct encoder_path *how)
 {
     const char *path = from_env("MEMORYD_MODEL");
     struct error err = {0};
 
     if (!path)
         return CHECK(false);
-    if (embed_open_with(path, kernels, &p->embedder, &err))
+    if (embed_open_with(path, how, &p->embedder, &err))
         return true;
     fprintf(stderr, "'make test' makes the model file; these tests cannot do without\n");
     return CHECK_OK(false, err);
@@ -124,7 +125,7 @@ TEST(tokens_are_those_of_the_original)
 {
     AUTO(parity_close) struct parity p = {0};
 
-    REQUIRE(open_model(&p, kernels_best()) && open_expected(&p));
+    REQUIRE(open_model(&p, &(struct encoder_path){kernels_best(), NULL}) && open_expected(&p));
     for (size_t i = 0; i < json_array_size(p.rows); i++)
         check_ids(&p, i);
 }
@@ -141,13 +142,13 @@ static double cosine(const float *a, const float *b)
     return ab / sqrt(aa * bb);
 }
 
-static void check_vectors(const struct kernels *kernels)
+static void check_vectors(const struct encoder_path *how, double min_cosine)
 {
     AUTO(parity_close) struct parity p = {0};
-    double worst = 1;
+    double worst = 1, mean = 0;
     size_t n = 0;
 
-    REQUIRE(open_model(&p, kernels) && open_expected(&p));
+    REQUIRE(open_model(&p, how) && open_expected(&p));
     REQUIRE(embed_dim(p.embedder) == DIM);
     for (size_t i = 0; i < json_array_size(p.rows); i += VECTOR_STEP, n++) {
         struct error err = {0};
@@ -157,20 +158,31 @@ static void check_vectors(const struct kernels *kernels)
         REQUIRE(CHECK_OK(embed_text(p.embedder, row_text(&p, i), vector, &err), err));
         got = cosine(vector, p.vectors + i * DIM);
         worst = fmin(worst, got);
-        if (!CHECK(got >= MIN_COSINE))
+        mean += got;
+        if (!CHECK(got >= min_cosine))
             fprintf(stderr, "    text %zu: cosine %.7f\n", i, got);
     }
-    printf("%s: %zu texts, least cosine 1 - %.1e\n", embed_path_name(p.embedder), n, 1 - worst);
+    printf("%s: %zu texts, least cosine 1 - %.1e, mean 1 - %.1e\n", embed_path_name(p.embedder),
+           n, 1 - worst, 1 - mean / (double)n);
 }
 
 TEST(vectors_are_those_of_the_original_portable_path)
 {
-    check_vectors(&kernels_portable);
+    check_vectors(&(struct encoder_path){&kernels_portable, NULL}, MIN_COSINE);
 }
 
 TEST(vectors_are_those_of_the_original_best_path)
 {
-    check_vectors(kernels_best());
+    check_vectors(&(struct encoder_path){kernels_best(), NULL}, MIN_COSINE);
+}
+
+TEST(vectors_in_8_bits_are_near_those_of_the_original)
+{
+    const struct kernels8 *all[KERNELS8_MAX];
+    size_t n = kernels8_all(all);
+
+    for (size_t i = 0; i < n; i++)
+        check_vectors(&(struct encoder_path){kernels_best(), all[i]}, MIN_COSINE8);
 }
 
 static void add_ids(const struct parity *p, uint32_t c, struct buf *out)
@@ -198,7 +210,7 @@ TEST(every_code_point_is_tokenized_as_by_the_original)
     AUTO_BUF ids = {0};
     struct error err = {0};
 
-    REQUIRE(open_model(&p, kernels_best()));
+    REQUIRE(open_model(&p, &(struct encoder_path){kernels_best(), NULL}));
     REQUIRE(CHECK_OK(read_json(&p, "code_points.json", &err), err));
     REQUIRE(CHECK_INT(json_array_size(p.rows), 0x110000 / CODE_POINT_BLOCK));
     for (size_t block = 0; block < json_array_size(p.rows); block++) {
@@ -226,7 +238,7 @@ TEST(a_long_text_has_parts_and_the_first_is_near_its_own_vector)
     bool is_cut;
     struct error err = {0};
 
-    REQUIRE(open_model(&p, kernels_best()));
+    REQUIRE(open_model(&p, &(struct encoder_path){kernels_best(), NULL}));
     for (size_t i = 0; i < 150; i++)
         buf_add_c(&text, "unaffable memory "); /* 4 tokens: una ##ffa ##ble memory */
     REQUIRE(CHECK_OK(

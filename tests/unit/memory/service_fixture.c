@@ -29,7 +29,8 @@ static struct embedder *tiny_embedder(void)
         return embedder;
     folder = tiny_folder(&a);
     must(tiny_convert(&a, folder, &err), "model", &err);
-    must(embed_open(tiny_path(&a, folder, "model.mdm"), &embedder, &err), "model", &err);
+    must(embed_open(tiny_path(&a, folder, "model.mdm"), EMBED_FP32, &embedder, &err), "model",
+         &err);
     tiny_remove(folder);
     return embedder;
 }

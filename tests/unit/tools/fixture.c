@@ -64,7 +64,7 @@ bool fixture_open(struct fixture *f, const struct fixture_options *o)
         return false;
     }
     if (o->has_model)
-        must(embed_open(model, &f->embedder, &err), "model", &err);
+        must(embed_open(model, EMBED_FASTEST, &f->embedder, &err), "model", &err);
     open_store(f);
     open_service(f, o);
     f->who = (struct caller){STR("tester"), STR("unit"), STR(SPACE_DEFAULT),
