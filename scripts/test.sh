@@ -132,7 +132,7 @@ run_lane() {
     for phase in "$@"; do run_phase "$phase"; done
 }
 
-# Each line is marked, so that no line of a log reads like the sum.
+# The end of each failing log, without what passed; each line is marked, so that none reads like the sum.
 show_failures() {
     local phase passed failed
 
@@ -140,7 +140,7 @@ show_failures() {
         read -r passed failed <"$OUT/$phase.count"
         [ "$failed" -gt 0 ] || continue
         printf '\n-- %s (%s) --\n' "$phase" "$OUT/$phase.log"
-        tail -n 150 "$OUT/$phase.log" | sed 's/^/| /'
+        grep -vE '^ok |^ *[0-9]+/[0-9]+ .* OK ' "$OUT/$phase.log" | tail -n 100 | sed 's/^/| /'
     done
 }
 

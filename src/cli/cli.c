@@ -114,7 +114,8 @@ static bool flush_output(struct cli *c, struct error *err)
 {
     struct str out = buf_str(&c->out);
 
-    if (fwrite(out.ptr, 1, out.len, c->host->out) != out.len || fflush(c->host->out) != 0)
+    if ((out.len > 0 && fwrite(out.ptr, 1, out.len, c->host->out) != out.len) ||
+        fflush(c->host->out) != 0)
         return error_set(err, ERROR_UNAVAILABLE, "cannot write the result");
     return true;
 }

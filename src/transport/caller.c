@@ -8,7 +8,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/transport_int.h"
 
-
 struct caller local_caller(struct str client, struct str space)
 {
     return (struct caller){

@@ -72,7 +72,7 @@ class Restart(Case):
         def work(number):
             text = f"{number} " + "a long text that takes a while to embed " * 40
             with contextlib.suppress(OSError, http.client.HTTPException):  # came too late
-                results.append(s.tool("memory_store", content=text))
+                results.append(s.rpc("tools/call", {"name": "memory_store", "arguments": {"content": text}}))
 
         threads = [threading.Thread(target=work, args=(n,)) for n in range(3)]
         for thread in threads:
@@ -84,7 +84,7 @@ class Restart(Case):
         self.assertEqual(code, 0)
         with Server(self.folder) as again:
             stored = again.total()
-        acknowledged = sum(1 for r in results if not r.get("isError"))
+        acknowledged = sum(1 for r in results if "result" in r and not r["result"].get("isError"))
         self.assertGreaterEqual(stored, acknowledged)
 
     def test_sigint_ends_it_too(self):
