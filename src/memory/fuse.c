@@ -4,9 +4,9 @@
 
 #include <stdlib.h>
 
-/* The cosines of a list are spread over at least this much, so that a list of near-equals or of one
- * is not blown up to the full range. Chosen on the corpora of docs/search.md. */
-#define COSINE_SPREAD_MIN 0.2
+/* A cosine that is this much below the best of the list counts nothing. A fixed span, so that a list of
+ * near-equals, or of one, is not blown up to the full range. Chosen on the corpora of docs/search.md. */
+#define COSINE_SPAN 0.6
 
 /* Of each ranking. What lies deeper follows, ordered by cosine: a score must not depend on how deep the
  * page wants the rankings to be. */
@@ -67,23 +67,21 @@ static struct candidate *find_row(struct candidate *list, size_t n, int64_t row)
     return bsearch(&key, list, n, sizeof(*list), compare_rows);
 }
 
-static void add_shares_of_best(double weight, const struct ranked *words, size_t n_words,
-                               struct candidate *list, size_t n)
+static void add_shares(double weight, double full, const struct ranked *words, size_t n_words,
+                       struct candidate *list, size_t n)
 {
-    for (size_t i = 0; i < n_words && words[0].score > 0; i++)
-        find_row(list, n, words[i].row)->score += weight * words[i].score / words[0].score;
+    for (size_t i = 0; i < n_words; i++)
+        find_row(list, n, words[i].row)->score += weight * words[i].score / full;
 }
 
-static void add_spread_cosines(double weight, const struct ranked *vectors, size_t n_vectors,
-                               struct candidate *list, size_t n)
+static void add_cosines(double weight, const struct ranked *vectors, size_t n_vectors,
+                        struct candidate *list, size_t n)
 {
-    double top = n_vectors ? vectors[0].score : 0;
-    double low = n_vectors ? vectors[n_vectors - 1].score : 0;
+    for (size_t i = 0; i < n_vectors; i++) {
+        double below = (vectors[0].score - vectors[i].score) / COSINE_SPAN;
 
-    low = MIN(low, top - COSINE_SPREAD_MIN);
-    for (size_t i = 0; i < n_vectors; i++)
-        find_row(list, n, vectors[i].row)->score +=
-            weight * (vectors[i].score - low) / (top - low);
+        find_row(list, n, vectors[i].row)->score += weight * MAX(1 - below, 0.0);
+    }
 }
 
 static void add_reciprocal_ranks(const struct fuse_rule *rule, const struct ranked *ranked,
@@ -101,7 +99,7 @@ void fuse(struct arena *a, const struct fuse_rule *rule, const struct ranked *wo
 {
     struct candidate *list;
     size_t n = merge(a, words, n_words, vectors, n_vectors, &list);
-    double best_words = n_words && words[0].score > 0 ? words[0].score : 1;
+    double full = n_words ? MAX(words[0].score, rule->words_full) : 1;
 
     n_words = MIN(n_words, (size_t)SCORED_MAX);
     n_vectors = MIN(n_vectors, (size_t)SCORED_MAX);
@@ -109,11 +107,11 @@ void fuse(struct arena *a, const struct fuse_rule *rule, const struct ranked *wo
         add_reciprocal_ranks(rule, words, n_words, list, n);
         add_reciprocal_ranks(rule, vectors, n_vectors, list, n);
     } else {
-        add_shares_of_best(rule->weight_words, words, n_words, list, n);
-        add_spread_cosines(rule->weight_cosine, vectors, n_vectors, list, n);
+        add_shares(rule->weight_words, full, words, n_words, list, n);
+        add_cosines(rule->weight_cosine, vectors, n_vectors, list, n);
     }
     for (size_t i = 0; i < n; i++)
-        list[i].words = list[i].words < 0 ? NO_WORDS : list[i].words / best_words;
+        list[i].words = list[i].words < 0 ? NO_WORDS : list[i].words / full;
     if (n)
         qsort(list, n, sizeof(*list), compare_scores);
     *out = list;

@@ -98,13 +98,14 @@ void query_words(struct arena *a, struct str query, const struct str **out, size
 struct candidate {
     int64_t row;
     double cosine; /* below -1: no vector, or not among the nearest */
-    double words;  /* BM25 as a share of the best; below 0: no word matches */
+    double words;  /* BM25 as a share of full, 0 to 1; below 0: no word matches */
     double score;
 };
 
 struct fuse_rule {
     double weight_words;
     double weight_cosine;
+    double words_full; /* BM25 that counts full even where none reaches it; 0: the best does */
     bool is_rrf;
     int rrf_k;
 };
@@ -112,9 +113,9 @@ struct fuse_rule {
 /*
  * One list out of both rankings, best first, ties by cosine, then words, then from new to old. In the
  * arena. Only the first of each ranking are scored, however long it is; the rest comes after with 0.
- * Weighted sum: BM25 divided by the best of the list; cosine moved so that the worst of the list is 0
- * and the best 1, over a spread of at least COSINE_SPREAD_MIN. Reciprocal ranks: the sum of
- * 1 / (k + rank), scaled so that first in both is 1 (Cormack, Clarke, Buettcher, SIGIR 2009).
+ * Weighted sum: BM25 divided by the best of the list, or by words_full if that is more; cosine as its
+ * distance to the best of the list, 1 for the best and 0 from COSINE_SPAN below it. Reciprocal ranks:
+ * the sum of 1 / (k + rank), scaled so that first in both is 1 (Cormack, Clarke, Buettcher, SIGIR 2009).
  */
 void fuse(struct arena *a, const struct fuse_rule *rule, const struct ranked *words,
           size_t n_words, const struct ranked *vectors, size_t n_vectors,

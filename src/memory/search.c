@@ -91,15 +91,14 @@ static bool rank_vectors(const struct search *s, struct ranked **out, size_t *ou
                               err);
 }
 
-static bool rank_words(const struct search *s, struct ranked **out, size_t *out_n,
-                       struct error *err)
+static bool rank_words(const struct search *s, struct word_ranking *out, struct error *err)
 {
     const struct str *words;
     size_t n;
 
     query_words(s->a, s->request->query, &words, &n);
     return store_rank_words(s->m->options.store, s->a, s->who->space, &s->filter, words, n,
-                            depth_of(s), out, out_n, err);
+                            depth_of(s), out, err);
 }
 
 /* Both rankings where both are asked for and possible; a ranking that is not made is empty. */
@@ -109,18 +108,21 @@ static bool make_candidates(struct search *s, struct candidate **out, size_t *ou
     const struct memory_options *o = &s->m->options;
     bool has_vectors = o->embedder != NULL;
     bool has_words = s->request->mode == SEARCH_HYBRID || !has_vectors;
-    const struct fuse_rule rule = {has_words ? (has_vectors ? o->weight_words : 1) : 0,
-                                   has_vectors ? (has_words ? o->weight_cosine : 1) : 0,
-                                   o->is_rrf && has_words && has_vectors, o->rrf_k};
-    struct ranked *words = NULL, *vectors = NULL;
-    size_t n_words = 0, n_vectors = 0;
+    struct fuse_rule rule = {.weight_words = has_vectors ? o->weight_words : 1,
+                             .weight_cosine = has_words ? o->weight_cosine : 1,
+                             .is_rrf = o->is_rrf && has_words && has_vectors,
+                             .rrf_k = o->rrf_k};
+    struct word_ranking words = {0};
+    struct ranked *vectors = NULL;
+    size_t n_vectors = 0;
 
     if ((has_vectors && !rank_vectors(s, &vectors, &n_vectors, err)) ||
-        (has_words && !rank_words(s, &words, &n_words, err)))
+        (has_words && !rank_words(s, &words, err)))
         return false;
     s->out->is_words_only = !has_vectors;
     s->out->words_only_why = has_vectors ? (struct str){0} : o->no_embedder_why;
-    fuse(s->a, &rule, words, n_words, vectors, n_vectors, out, out_n);
+    rule.words_full = has_vectors ? words.rare_score : 0; /* alone, the best counts full */
+    fuse(s->a, &rule, words.list, words.n, vectors, n_vectors, out, out_n);
     return true;
 }
 

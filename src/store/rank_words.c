@@ -3,13 +3,19 @@
  *
  * FTS5's bm25() is negative, smaller is better; out come positive scores, larger is better. A tag counts
  * as much as TAG_WEIGHT words of content: it was chosen by somebody to say what the memory is about.
+ *
+ * A word that stands in one of N memories has the inverse document frequency ln((N - 0.5) / 1.5), and its
+ * term frequency counts at most 2.2 times (k1 = 1.2); RARE_SCORE * ln(1 + N) is about that.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_int.h"
 
+#include <math.h>
+
 #include "base/vec.h"
 
 #define TAG_WEIGHT 2.0
+#define RARE_SCORE 2.0 /* times the logarithm of the number of memories */
 
 /* "a" OR "b": each word as an FTS5 string, so that no character in it is an operator. */
 static struct str match_expression(struct arena *a, const struct str *words, size_t n_words)
@@ -32,7 +38,7 @@ static struct str match_expression(struct arena *a, const struct str *words, siz
 }
 
 static bool read_ranking(struct arena *a, sqlite3 *db, sqlite3_stmt *q, size_t limit,
-                         struct ranked **out, size_t *out_n, struct error *err)
+                         struct word_ranking *out, struct error *err)
 {
     struct ranked *list = ARENA_NEW(a, struct ranked, limit);
     bool has_row = true;
@@ -45,25 +51,35 @@ static bool read_ranking(struct arena *a, sqlite3 *db, sqlite3_stmt *q, size_t l
             list[n++] =
                 (struct ranked){sqlite3_column_int64(q, 0), -sqlite3_column_double(q, 1)};
     }
-    *out = list;
-    *out_n = n;
+    out->list = list;
+    out->n = n;
+    return true;
+}
+
+/* The greatest row stands for the number of memories: of a logarithm, that is near enough. */
+static bool read_rare_score(sqlite3 *db, double *out, struct error *err)
+{
+    AUTO_STMT *q = NULL;
+    bool has_row;
+
+    if (!db_prepare(db, "SELECT max(row) FROM memory", &q, err) ||
+        !db_step(db, q, &has_row, "search by words", err))
+        return false;
+    *out = RARE_SCORE * log1p(sqlite3_column_double(q, 0));
     return true;
 }
 
 bool store_rank_words(struct store *s, struct arena *a, struct str space,
                       const struct memory_filter *filter, const struct str *words,
-                      size_t n_words, size_t limit, struct ranked **out, size_t *out_n,
-                      struct error *err)
+                      size_t n_words, size_t limit, struct word_ranking *out, struct error *err)
 {
     AUTO_READER r = {0};
     AUTO_STMT *q = NULL;
     AUTO_BUF sql = {0};
 
-    if (n_words == 0 || limit == 0 || filter->trash == TRASH_ONLY) { /* not in the index */
-        *out = NULL;
-        *out_n = 0;
+    *out = (struct word_ranking){0};
+    if (n_words == 0 || limit == 0 || filter->trash == TRASH_ONLY) /* not in the index */
         return true;
-    }
     buf_add_c(&sql, "SELECT m.row, bm25(memory_fts, 1.0, ?22) AS score"
                     " FROM memory_fts JOIN memory m ON m.row = memory_fts.rowid"
                     " WHERE memory_fts MATCH ?20 AND m.space = ?1");
@@ -75,5 +91,6 @@ bool store_rank_words(struct store *s, struct arena *a, struct str space,
     db_bind_str(q, FILTER_PARAM_FREE, match_expression(a, words, n_words));
     sqlite3_bind_int64(q, FILTER_PARAM_FREE + 1, (int64_t)limit);
     sqlite3_bind_double(q, FILTER_PARAM_FREE + 2, TAG_WEIGHT);
-    return read_ranking(a, r.db, q, limit, out, out_n, err);
+    return read_ranking(a, r.db, q, limit, out, err) &&
+           read_rare_score(r.db, &out->rare_score, err);
 }

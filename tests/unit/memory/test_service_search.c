@@ -31,21 +31,35 @@ TEST(a_hybrid_score_is_the_weighted_sum_of_its_parts)
 
     put_scored(&f);
     out = fixture_search(&f, &r);
-    REQUIRE(CHECK_STR(fixture_letters(&f, &out), "abdc"));
+    REQUIRE(CHECK_STR(fixture_letters(&f, &out), "abcd"));
     CHECK_NEAR(out.hits[0].parts.cosine, 0.9, 0.001);
-    CHECK_NEAR(out.hits[0].parts.words, 1, 0.001);
-    CHECK_NEAR(out.hits[0].score, 1, 0.001); /* best of both */
+    CHECK(out.hits[0].parts.words > 0 && out.hits[0].parts.words < 0.1); /* half of all have it */
+    CHECK_NEAR(out.hits[0].score, 0.7 + 0.3 * out.hits[0].parts.words, 0.001);
     CHECK_STR(out.hits[0].via, "both");
     CHECK_NEAR(out.hits[1].parts.cosine, 0.7, 0.001);
     CHECK(out.hits[1].parts.words < 0);
-    CHECK_NEAR(out.hits[1].score, 0.7 * 0.3 / 0.5, 0.002); /* cosines from 0.4 to 0.9 */
+    CHECK_NEAR(out.hits[1].score, 0.7 * 0.4 / 0.6, 0.002); /* 0.2 of 0.6 below the best */
     CHECK_STR(out.hits[1].via, "semantic");
-    CHECK(out.hits[2].parts.cosine < -1);
-    CHECK_NEAR(out.hits[2].score, 0.3 * out.hits[2].parts.words, 1e-9);
-    CHECK_STR(out.hits[2].via, "words");
-    CHECK_NEAR(out.hits[3].score, 0, 0.001);
+    CHECK_NEAR(out.hits[2].score, 0.7 * 0.1 / 0.6, 0.002);
+    CHECK(out.hits[3].parts.cosine < -1);
+    CHECK_NEAR(out.hits[3].score, 0.3 * out.hits[3].parts.words, 1e-9);
+    CHECK_STR(out.hits[3].via, "words");
     CHECK(out.hits[0].parts.quality < 0 && out.hits[0].parts.recency < 0);
     CHECK_INT(out.n_candidates, 4);
+}
+
+TEST(a_rare_word_counts_full)
+{
+    FIXTURE_WITH(f, .has_model = true);
+    const struct memory_search_request r = {.query = STR("narwhal"), .mode = SEARCH_HYBRID};
+    struct memory_search_result out;
+
+    fixture_put(&f, "a narwhal narwhal", "narwhal");
+    for (int i = 0; i < 40; i++)
+        fixture_put(&f, (char[]){'b', (char)('0' + i / 10), (char)('0' + i % 10), '\0'}, "");
+    out = fixture_search(&f, &r);
+    REQUIRE(out.n_hits > 0 && CHECK_INT(out.hits[0].memory.content.ptr[0], 'a'));
+    CHECK(out.hits[0].parts.words > 0.7);
 }
 
 TEST(semantic_search_knows_vectors_only)
@@ -57,7 +71,7 @@ TEST(semantic_search_knows_vectors_only)
     put_scored(&f);
     out = fixture_search(&f, &r);
     CHECK_STR(fixture_letters(&f, &out), "abc");
-    CHECK_NEAR(out.hits[1].score, 0.6, 0.002);
+    CHECK_NEAR(out.hits[1].score, 0.4 / 0.6, 0.002);
     CHECK(out.hits[0].parts.words < 0);
     CHECK(!out.is_words_only);
 }
@@ -129,7 +143,7 @@ TEST(quality_counts_as_much_as_is_asked_for)
     r.quality_boost = 0.5;
     out = fixture_search(&f, &r);
     REQUIRE(CHECK_STR(fixture_letters(&f, &out), "bac"));
-    CHECK_NEAR(out.hits[0].score, 0.5 * 0.25 + 0.5 * 1, 0.002);
+    CHECK_NEAR(out.hits[0].score, 0.5 * 0.3 / 0.6 + 0.5 * 1, 0.002);
     CHECK_NEAR(out.hits[0].parts.quality, 1, 1e-9);
     CHECK_NEAR(out.hits[2].parts.quality, 0.5, 1e-9); /* not rated */
     CHECK(out.hits[0].parts.recency < 0);

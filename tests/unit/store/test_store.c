@@ -91,13 +91,12 @@ static size_t count_words(struct fixture *f, const char *word)
     struct error err = {0};
     const struct memory_filter filter = {0};
     const struct str words[] = {str_c(word)};
-    struct ranked *ranked;
-    size_t n = 0;
+    struct word_ranking found;
 
-    CHECK_OK(store_rank_words(f->store, &f->arena, f->who.space, &filter, words, 1, 100,
-                              &ranked, &n, &err),
+    CHECK_OK(store_rank_words(f->store, &f->arena, f->who.space, &filter, words, 1, 100, &found,
+                              &err),
              err);
-    return n;
+    return found.n;
 }
 
 static size_t rank_vectors(struct fixture *f, const float *query, struct ranked **out)
