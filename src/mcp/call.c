@@ -28,6 +28,7 @@ static void link_call(struct mcp_call *c)
     if (c->session) {
         c->session->n_refs++;
         c->session->n_calls++;
+        c->log_level = c->session->log_level;
     }
     if (c->x) {
         c->x->n_refs++;
@@ -40,13 +41,14 @@ static void link_call(struct mcp_call *c)
     }
 }
 
-static int log_level_of(const struct mcp_call *c, const json_t *meta)
+/* Of a call without a session; else the session's counts. */
+static int log_level_of(enum era era, const json_t *meta)
 {
     struct str level = json_view(json_object_get(meta, META_LOG_LEVEL));
 
-    if (c->era == ERA_MODERN)
+    if (era == ERA_MODERN)
         return level.len ? level_of(level) : LEVEL_NONE;
-    return c->session ? c->session->log_level : level_of(STR("info"));
+    return level_of(STR("info"));
 }
 
 struct mcp_call *call_new(const struct origin *from, enum era era, const json_t *request)
@@ -72,7 +74,7 @@ struct mcp_call *call_new(const struct origin *from, enum era era, const json_t 
     c->x = from->x;
     c->channel = from->channel;
     c->http_status = 200;
-    c->log_level = log_level_of(c, meta);
+    c->log_level = log_level_of(era, meta);
     link_call(c);
     return c;
 }

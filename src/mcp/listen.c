@@ -142,6 +142,28 @@ static bool is_list_offered(const struct mcp_server *s, size_t which)
                                        : t->resources.read != NULL;
 }
 
+/* NULL, or the member that has a wrong type. Members that we do not know may be anything. */
+static const char *find_bad_member(const json_t *wanted)
+{
+    const json_t *uris = json_object_get(wanted, "resourceSubscriptions");
+    const json_t *one;
+    size_t i;
+
+    for (i = 0; i < COUNT(lists); i++) {
+        one = json_object_get(wanted, lists[i].filter);
+        if (one && !json_is_boolean(one))
+            return lists[i].filter;
+    }
+    if (uris && !json_is_array(uris))
+        return "resourceSubscriptions";
+    json_array_foreach(uris, i, one)
+    {
+        if (!json_is_string(one))
+            return "resourceSubscriptions";
+    }
+    return NULL;
+}
+
 /* What the client asked for and we offer, into the listener. New reference: the accepted filter. */
 static json_t *accept_filter(const struct mcp_server *s, const json_t *wanted,
                              struct listener *l)
@@ -202,11 +224,14 @@ struct outcome listen_open(const struct origin *from, const json_t *request)
 {
     const json_t *id = json_object_get(request, "id");
     const json_t *wanted = json_object_get(message_params(request), "notifications");
+    const char *bad = find_bad_member(wanted);
     struct listener *l;
     json_t *accepted;
 
     if (!json_is_object(wanted))
         return answer(reply_error(id, RPC_PARAMS, "notifications: an object is required"), 200);
+    if (bad)
+        return answer(reply_error(id, RPC_PARAMS, "notifications.%s: wrong type", bad), 200);
     if (from->x && !from->x->accepts_sse)
         return answer(reply_error(id, RPC_INVALID, "Accept must allow text/event-stream"), 406);
     if (!reserve_listener(from->server))

@@ -21,8 +21,53 @@ static bool parse_definition(struct str text, json_t **out, struct str *out_name
     return true;
 }
 
+/* RFC 9110, 5.6.2: what a header's name may be made of. */
+static bool is_token(struct str text)
+{
+    const struct str others = STR("!#$%&'*+-.^_`|~");
+    bool is_ok = text.len > 0;
+    size_t at;
+
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+
+        is_ok = is_ok && ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                          (c >= 'A' && c <= 'Z') || str_find_char(others, c, &at));
+    }
+    return is_ok;
+}
+
+static bool can_be_header(const json_t *rule)
+{
+    struct str type = json_view(json_object_get(rule, "type"));
+
+    return str_eq_c(type, "string") || str_eq_c(type, "integer") || str_eq_c(type, "boolean");
+}
+
+/* Clients drop the whole tool if its annotations break a rule. */
+static bool add_header_param(struct tool_entry *e, const char *property, const json_t *rule,
+                             struct error *err)
+{
+    const json_t *annotation = json_object_get(rule, "x-mcp-header");
+    struct str header = json_view(annotation);
+
+    if (!annotation)
+        return true;
+    if (!is_token(header) || !can_be_header(rule))
+        return error_set(err, ERROR_INVALID,
+                         "'%s': x-mcp-header is the name of a header, on a string, integer or "
+                         "boolean",
+                         property);
+    for (size_t i = 0; i < e->n_params; i++) {
+        if (str_eq_ascii_case(e->params[i].header, header))
+            return error_set(err, ERROR_INVALID, "'%s': its x-mcp-header is taken", property);
+    }
+    e->params[e->n_params++] = (struct header_param){str_c(property), header};
+    return true;
+}
+
 /* Properties that clients repeat as Mcp-Param-* headers. */
-static void find_header_params(struct arena *a, struct tool_entry *e)
+static bool find_header_params(struct arena *a, struct tool_entry *e, struct error *err)
 {
     const json_t *properties = json_object_get(e->schema, "properties");
     const char *name;
@@ -31,11 +76,10 @@ static void find_header_params(struct arena *a, struct tool_entry *e)
     e->params = ARENA_NEW(a, struct header_param, json_object_size(properties));
     json_object_foreach((json_t *)(uintptr_t)properties, name, rule)
     {
-        struct str header = json_view(json_object_get(rule, "x-mcp-header"));
-
-        if (header.len)
-            e->params[e->n_params++] = (struct header_param){str_c(name), header};
+        if (!add_header_param(e, name, rule, err))
+            return false;
     }
+    return true;
 }
 
 static bool check_schema(struct arena *a, const struct tool_entry *e, struct error *err)
@@ -51,15 +95,19 @@ static bool check_schema(struct arena *a, const struct tool_entry *e, struct err
 static bool add_tool(struct tables *t, const struct mcp_tool *tool, struct error *err)
 {
     struct tool_entry *e = &t->tools[t->n_tools];
+    bool is_taken;
 
     if (!parse_definition(tool->definition, &e->definition, &e->name, err))
         return error_wrap(err, "tool %zu", t->n_tools);
+    is_taken = tables_tool(t, e->name) != NULL;
     t->n_tools++;
+    if (is_taken)
+        return error_set(err, ERROR_INVALID, "tool '" STR_FMT "' is there twice",
+                         STR_ARG(e->name));
     e->tool = tool;
     e->schema = json_object_get(e->definition, "inputSchema");
-    if (!check_schema(&t->arena, e, err))
+    if (!check_schema(&t->arena, e, err) || !find_header_params(&t->arena, e, err))
         return error_wrap(err, "tool '" STR_FMT "'", STR_ARG(e->name));
-    find_header_params(&t->arena, e);
     if (!tool->is_hidden)
         json_array_append(t->tool_list, e->definition);
     return true;

@@ -33,7 +33,8 @@ TEST(a_hybrid_score_is_the_weighted_sum_of_its_parts)
     out = fixture_search(&f, &r);
     REQUIRE(CHECK_STR(fixture_letters(&f, &out), "abcd"));
     CHECK_NEAR(out.hits[0].parts.cosine, 0.9, 0.001);
-    CHECK(out.hits[0].parts.words > 0 && out.hits[0].parts.words < 0.1); /* half of all have it */
+    CHECK(out.hits[0].parts.words > 0 &&
+          out.hits[0].parts.words < 0.1); /* half of all have it */
     CHECK_NEAR(out.hits[0].score, 0.7 + 0.3 * out.hits[0].parts.words, 0.001);
     CHECK_STR(out.hits[0].via, "both");
     CHECK_NEAR(out.hits[1].parts.cosine, 0.7, 0.001);
