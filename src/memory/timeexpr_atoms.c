@@ -410,12 +410,22 @@ static size_t atom_numeric(const struct scan *s, size_t i, struct span *out)
     return take_day(d, out) ? 2 * n - 1 : 0;
 }
 
+/* Whether the number at i is part of a date that is none: the 2024 of "2024-13-45" or "45/13/2024". */
+static bool is_in_bad_date(const struct scan *s, size_t i)
+{
+    int v[3];
+    bool has_before = i >= 2 && s->tokens[i].is_glued && s->tokens[i - 1].is_glued &&
+                      s->tokens[i - 2].is_digits && !year_at(s, i - 2);
+
+    return has_before || (joined_numbers(s, i, v) >= 2 && v[1] < YEAR_MIN);
+}
+
 static size_t atom_year(const struct scan *s, size_t i, struct span *out)
 {
     size_t n = token_is(s, i, "in");
     int year = year_at(s, i + n);
 
-    if (!year)
+    if (!year || is_in_bad_date(s, i + n))
         return 0;
     *out = year_of(year);
     return n + 1;
