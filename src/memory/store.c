@@ -161,52 +161,56 @@ static bool piece_metadata(const struct intake *in, struct piece_place place, st
     return is_ok;
 }
 
-static bool store_piece(const struct intake *in, struct str content, struct piece_place place,
-                        struct memory_stored_piece *out, struct error *err)
+/* The piece as it will be stored, with its vectors. */
+static bool prepare_piece(const struct intake *in, struct str content, struct piece_place place,
+                          struct store_item *out, struct error *err)
 {
-    const struct store_actor actor = actor_of(in->who, in->request->now_ms);
-    struct memory m = {
-        .hash = memory_hash(in->a, content),
-        .content = content,
-        .type = in->out->type,
-        .tags = in->out->tags,
-        .n_tags = in->out->n_tags,
-        .created_ms = in->request->now_ms,
-        .updated_ms = in->request->now_ms,
-        .quality = -1,
-        .confidence = 1,
-    };
-    struct store_vectors vectors;
-    enum store_put_result result;
     bool is_cut;
 
-    if (!piece_metadata(in, place, &m.metadata, err) ||
-        !embed_content(in->m, in->a, content, &vectors, &is_cut, err))
+    *out = (struct store_item){.memory = {
+                                   .hash = memory_hash(in->a, content),
+                                   .content = content,
+                                   .type = in->out->type,
+                                   .tags = in->out->tags,
+                                   .n_tags = in->out->n_tags,
+                                   .created_ms = in->request->now_ms,
+                                   .updated_ms = in->request->now_ms,
+                                   .quality = -1,
+                                   .confidence = 1,
+                               }};
+    if (!piece_metadata(in, place, &out->memory.metadata, err) ||
+        !embed_content(in->m, in->a, content, &out->vectors, &is_cut, err))
         return false;
     in->out->is_partly_embedded |= is_cut;
-    in->out->is_unembedded |= vectors.n_parts == 0;
+    in->out->is_unembedded |= out->vectors.n_parts == 0;
     if (place.total == 1)
-        find_similar(in, &vectors, m.hash);
-    if (!store_put(in->m->options.store, &actor, &m, &vectors, &result, err))
-        return false;
-    *out = (struct memory_stored_piece){m.hash, result == STORE_PUT_DUPLICATE,
-                                        result == STORE_PUT_REVIVED};
+        find_similar(in, &out->vectors, out->memory.hash);
     return true;
 }
 
+/* All pieces in one transaction: a text is stored whole or not at all. */
 static bool store_pieces(struct intake *in, struct error *err)
 {
+    const struct store_actor actor = actor_of(in->who, in->request->now_ms);
     const struct str *contents;
+    struct store_item *items;
     struct memory_stored_piece *pieces;
     size_t n;
 
     if (!cut_into_pieces(in, &contents, &n, err))
         return false;
-    pieces = ARENA_NEW(in->a, struct memory_stored_piece, n);
+    items = ARENA_NEW(in->a, struct store_item, n);
     for (size_t i = 0; i < n; i++) {
-        if (!store_piece(in, contents[i], (struct piece_place){i, n}, &pieces[i], err))
+        if (!prepare_piece(in, contents[i], (struct piece_place){i, n}, &items[i], err))
             return n == 1 ? false : error_wrap(err, "piece %zu of %zu", i + 1, n);
     }
+    if (!store_put(in->m->options.store, &actor, items, n, err))
+        return false;
+    pieces = ARENA_NEW(in->a, struct memory_stored_piece, n);
+    for (size_t i = 0; i < n; i++)
+        pieces[i] = (struct memory_stored_piece){items[i].memory.hash,
+                                                 items[i].result == STORE_PUT_DUPLICATE,
+                                                 items[i].result == STORE_PUT_REVIVED};
     in->out->pieces = pieces;
     in->out->n_pieces = n;
     return true;

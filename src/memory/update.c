@@ -254,23 +254,22 @@ static bool update_in_place(struct update *u, struct error *err)
 static bool supersede(struct update *u, struct str *out_parent, struct error *err)
 {
     const struct store_actor actor = actor_of(u->who, u->request->now_ms);
-    struct store_vectors vectors;
-    struct memory next;
+    struct store_item next;
     bool is_cut;
 
     if (!read_current(u, err) || !change_fields(u, err))
         return false;
     *out_parent = u->now.hash;
-    next = u->now;
-    next.content = u->request->content;
-    next.hash = memory_hash(u->a, next.content);
-    next.parent = u->now.hash;
-    next.created_ms = next.updated_ms = u->request->now_ms;
-    if (!embed_content(u->m, u->a, next.content, &vectors, &is_cut, err) ||
+    next = (struct store_item){.memory = u->now};
+    next.memory.content = u->request->content;
+    next.memory.hash = memory_hash(u->a, next.memory.content);
+    next.memory.parent = u->now.hash;
+    next.memory.created_ms = next.memory.updated_ms = u->request->now_ms;
+    if (!embed_content(u->m, u->a, next.memory.content, &next.vectors, &is_cut, err) ||
         !store_supersede(u->m->options.store, &actor, u->now.hash, u->request->reason, &next,
-                         &vectors, err))
+                         err))
         return false;
-    u->now.hash = next.hash;
+    u->now.hash = next.memory.hash;
     u->changed[u->n_changed++] = "content";
     return true;
 }

@@ -63,14 +63,19 @@ struct store_vectors {   /* of one memory */
 
 enum store_put_result { STORE_PUT_NEW, STORE_PUT_DUPLICATE, STORE_PUT_REVIVED };
 
+struct store_item {
+    struct memory memory; /* hash, content, type, metadata, tags, created_ms, ... are given */
+    struct store_vectors vectors;
+    enum store_put_result result; /* filled in */
+};
+
 /*
- * Adds m (hash, content, type, metadata, tags, created_ms, ... given; row, space, revision are set
- * here). A live memory with the same hash leaves everything as it is: DUPLICATE. One in the trash is
- * taken out with m's fields, its earlier state kept as a revision: REVIVED.
+ * Adds all of the memories or, on an error, none of them; row, space and revision are set here. A live
+ * memory with the same hash leaves everything as it is: DUPLICATE. One in the trash is taken out with
+ * the fields given, its earlier state kept as a revision: REVIVED.
  */
-NODISCARD bool store_put(struct store *s, const struct store_actor *who, const struct memory *m,
-                         const struct store_vectors *vectors, enum store_put_result *out,
-                         struct error *err);
+NODISCARD bool store_put(struct store *s, const struct store_actor *who,
+                         struct store_item *items, size_t n, struct error *err);
 
 /* Replaces tags, type, metadata, quality, confidence, created_ms and updated_ms of the live memory m.hash by
  * m's; content and hash never change. CONFLICT unless the stored revision is m.revision. */
@@ -80,8 +85,7 @@ NODISCARD bool store_update(struct store *s, const struct store_actor *who,
 /* Puts next as a new memory and marks the live memory old_hash as superseded by it, in one
  * transaction. NOT_FOUND; CONFLICT: next's hash is live already, or old is superseded already. */
 NODISCARD bool store_supersede(struct store *s, const struct store_actor *who,
-                               struct str old_hash, struct str reason,
-                               const struct memory *next, const struct store_vectors *vectors,
+                               struct str old_hash, struct str reason, struct store_item *next,
                                struct error *err);
 
 /* Moves memories to the trash, all or none; *out_n counts those that were live. */

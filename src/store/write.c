@@ -97,34 +97,35 @@ static bool revive(sqlite3 *db, const struct store_actor *who, const struct stat
 }
 
 /* The transaction is the caller's. */
-static bool put(sqlite3 *db, const struct store_actor *who, const struct memory *m,
-                const struct store_vectors *vectors, enum store_put_result *out,
+static bool put(sqlite3 *db, const struct store_actor *who, struct store_item *item,
                 struct error *err)
 {
+    const struct memory *m = &item->memory;
     struct state state;
 
     if (!step_read_state(db, who->space, m->hash, &state, err))
         return false;
-    *out = !state.exists   ? STORE_PUT_NEW
-           : state.is_live ? STORE_PUT_DUPLICATE
-                           : STORE_PUT_REVIVED;
-    if (*out == STORE_PUT_NEW)
-        return put_new(db, who, m, vectors, err);
-    return *out == STORE_PUT_DUPLICATE || revive(db, who, &state, m, vectors, err);
+    item->result = !state.exists   ? STORE_PUT_NEW
+                   : state.is_live ? STORE_PUT_DUPLICATE
+                                   : STORE_PUT_REVIVED;
+    if (item->result == STORE_PUT_NEW)
+        return put_new(db, who, m, &item->vectors, err);
+    return item->result == STORE_PUT_DUPLICATE ||
+           revive(db, who, &state, m, &item->vectors, err);
 }
 
-bool store_put(struct store *s, const struct store_actor *who, const struct memory *m,
-               const struct store_vectors *vectors, enum store_put_result *out,
-               struct error *err)
+bool store_put(struct store *s, const struct store_actor *who, struct store_item *items,
+               size_t n, struct error *err)
 {
     AUTO_WRITER w = {0};
-    enum store_put_result result;
 
-    if (!write_begin(s, &w, err) || !put(w.db, who, m, vectors, &result, err) ||
-        !write_commit(&w, err))
+    if (!write_begin(s, &w, err))
         return false;
-    *out = result;
-    return true;
+    for (size_t i = 0; i < n; i++) {
+        if (!put(w.db, who, &items[i], err))
+            return false;
+    }
+    return write_commit(&w, err);
 }
 
 /* -- update ----------------------------------------------------------------------------------- */
@@ -265,12 +266,10 @@ static bool mark_superseded(sqlite3 *db, const struct store_actor *who,
 }
 
 bool store_supersede(struct store *s, const struct store_actor *who, struct str old_hash,
-                     struct str reason, const struct memory *next,
-                     const struct store_vectors *vectors, struct error *err)
+                     struct str reason, struct store_item *next, struct error *err)
 {
     AUTO_WRITER w = {0};
     struct state old;
-    enum store_put_result result;
 
     if (!write_begin(s, &w, err) || !step_read_state(w.db, who->space, old_hash, &old, err))
         return false;
@@ -279,12 +278,12 @@ bool store_supersede(struct store *s, const struct store_actor *who, struct str 
     if (old.is_superseded)
         return error_set(err, ERROR_CONFLICT,
                          "memory '" STR_FMT "' has a newer version already", STR_ARG(old_hash));
-    if (!put(w.db, who, next, vectors, &result, err))
+    if (!put(w.db, who, next, err))
         return false;
-    if (result == STORE_PUT_DUPLICATE)
+    if (next->result == STORE_PUT_DUPLICATE)
         return error_set(err, ERROR_CONFLICT, "the new text is stored already as '" STR_FMT "'",
-                         STR_ARG(next->hash));
-    return mark_superseded(w.db, who, &old, old_hash, next->hash, reason, err) &&
+                         STR_ARG(next->memory.hash));
+    return mark_superseded(w.db, who, &old, old_hash, next->memory.hash, reason, err) &&
            write_commit(&w, err);
 }
 

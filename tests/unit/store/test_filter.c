@@ -163,10 +163,11 @@ TEST(every_combination_of_filters_equals_a_plain_loop)
     options = (struct store_options){.path = arena_printf(&a, "%s/m.db", dir).ptr};
     REQUIRE(CHECK_OK(store_open(&options, &s, &err), err));
     for (size_t i = 0; i < N_MEMORIES; i++) {
-        enum store_put_result result;
+        struct store_item item;
 
         make_memory(i);
-        CHECK_OK(store_put(s, &who, &memories[i], NULL, &result, &err), err);
+        item = (struct store_item){.memory = memories[i]};
+        CHECK_OK(store_put(s, &who, &item, 1, &err), err);
         if (i % 6 == 5) {
             CHECK_OK(store_delete(s, &who, &memories[i].hash, 1, (struct str){0}, &n, &err),
                      err);

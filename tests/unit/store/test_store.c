@@ -4,6 +4,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -70,11 +71,11 @@ static struct memory make(const char *hash, const char *content)
 static enum store_put_result put(struct fixture *f, const struct memory *m, const float *vector)
 {
     struct error err = {0};
-    enum store_put_result result = STORE_PUT_DUPLICATE;
-    const struct store_vectors v = {STR("model"), DIM, vector ? 1 : 0, vector};
+    struct store_item item = {
+        *m, {STR("model"), DIM, vector ? 1 : 0, vector}, STORE_PUT_DUPLICATE};
 
-    CHECK_OK(store_put(f->store, &f->who, m, &v, &result, &err), err);
-    return result;
+    CHECK_OK(store_put(f->store, &f->who, &item, 1, &err), err);
+    return item.result;
 }
 
 static struct memory *get(struct fixture *f, const char *hash, enum trash_filter trash)
@@ -161,6 +162,20 @@ TEST(the_same_hash_again_is_a_duplicate_in_its_space_only)
     CHECK_INT(put(&f, &m, NULL), STORE_PUT_NEW);
 }
 
+TEST(several_are_put_together_or_not_at_all)
+{
+    FIXTURE(f);
+    struct store_item items[] = {{.memory = make("h1", "one")}, {.memory = make("h2", "two")}};
+    struct error err = {0};
+
+    items[1].memory.confidence = NAN; /* no row can have that */
+    CHECK(!store_put(f.store, &f.who, items, COUNT(items), &err));
+    CHECK(!get(&f, "h1", TRASH_HIDE));
+    items[1].memory.confidence = 1;
+    CHECK_OK(store_put(f.store, &f.who, items, COUNT(items), &err), err);
+    CHECK(get(&f, "h1", TRASH_HIDE) && get(&f, "h2", TRASH_HIDE));
+}
+
 TEST(delete_restore_and_storing_again_lose_nothing)
 {
     FIXTURE(f);
@@ -227,15 +242,15 @@ TEST(a_newer_version_hides_the_old_one_from_search)
 {
     FIXTURE(f);
     struct error err = {0};
-    struct memory old = make("h1", "walrus one"), next = make("h2", "walrus two");
+    struct memory old = make("h1", "walrus one");
+    struct store_item next = {.memory = make("h2", "walrus two")};
 
     put(&f, &old, NULL);
-    next.parent = STR("h1");
-    CHECK_OK(store_supersede(f.store, &f.who, STR("h1"), STR("better"), &next, NULL, &err),
-             err);
+    next.memory.parent = STR("h1");
+    CHECK_OK(store_supersede(f.store, &f.who, STR("h1"), STR("better"), &next, &err), err);
     CHECK_INT(count_words(&f, "walrus"), 1);
     CHECK_STR(get(&f, "h1", TRASH_HIDE)->superseded_by, "h2");
-    CHECK(!store_supersede(f.store, &f.who, STR("h1"), STR(""), &next, NULL, &err));
+    CHECK(!store_supersede(f.store, &f.who, STR("h1"), STR(""), &next, &err));
     CHECK_INT(err.kind, ERROR_CONFLICT);
 }
 
@@ -342,12 +357,11 @@ static void write_many(const char *path, int writer)
         _exit(1);
     for (int i = 0; i < N_PER_WRITER; i++) {
         char hash[32];
-        enum store_put_result result;
-        struct memory m;
+        struct store_item item;
 
         snprintf(hash, sizeof(hash), "w%d-%d", writer, i);
-        m = make(hash, hash);
-        if (!store_put(s, &who, &m, NULL, &result, &err)) {
+        item = (struct store_item){.memory = make(hash, hash)};
+        if (!store_put(s, &who, &item, 1, &err)) {
             fprintf(stderr, "%s\n", err.text);
             _exit(1);
         }
