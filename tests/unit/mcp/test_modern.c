@@ -261,7 +261,7 @@ TEST(a_state_serves_only_where_it_was_given)
     CHECK_INT(heard_code(go_on(&s, second_round(&s, "a", ""), ALICE).json), -32602);
     CHECK_INT(heard_code(go_on(&s, second_round(&s, "a", "a.b"), ALICE).json), -32602);
     changed = arena_cstr(&s.arena, str_c(state));
-    for (size_t i = 0; changed[i]; i += 7) {
+    for (size_t i = 0; i < strlen(state); i += 7) {
         char old = changed[i];
 
         changed[i] = old == 'A' ? 'B' : 'A';
