@@ -1,7 +1,8 @@
 /*
  * index.c - flat storage: vectors in slots, and the way from an id to its slots.
  *
- * Vectors lie one after the other; the slot of a removed vector is filled by the last one, so that a
+ * A vector is kept as the signs of its components and, for a closer look, as bytes with a scale.
+ * They lie one after the other; the slot of a removed vector is filled by the last one, so that a
  * scan never meets a hole. The parts of one id are chained from slot to slot, and a hash table knows
  * the first of them. The table costs by what is stored, not by how large ids are: an index holds one
  * space's rows, whose numbers may be thin among those of other spaces.
@@ -14,7 +15,6 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "index/dot.h"
 
 #define SLOTS_MIN 256 /* room made by the first put */
 
@@ -22,8 +22,10 @@ struct index *index_new(size_t dim)
 {
     struct index *ix = NEW(struct index);
 
+    assert(dim > 0 && dim <= INDEX_DIM_MAX);
     ix->dim = dim;
-    ix->dot = dot_choose();
+    ix->n_words = (dim + 63) / 64;
+    ix->kernels = index_kernels_choose();
     pthread_rwlock_init(&ix->lock, NULL);
     return ix;
 }
@@ -35,7 +37,9 @@ void index_free(struct index *ix)
     free(ix->heads);
     free(ix->next);
     free(ix->ids);
-    free(ix->vectors);
+    free(ix->scales);
+    free(ix->bytes);
+    free(ix->codes);
     pthread_rwlock_destroy(&ix->lock);
     free(ix);
 }
@@ -95,6 +99,25 @@ static void grow_heads(struct index *ix)
     free(old);
 }
 
+/* -- what is kept of a vector ------------------------------------------------------------------ */
+
+static uint64_t signs_of(const float *v, size_t n)
+{
+    uint64_t bits = 0;
+
+    for (size_t i = 0; i < n; i++)
+        bits |= (uint64_t)(v[i] > 0) << i;
+    return bits;
+}
+
+void index_encode(const struct index *ix, const float *vector, uint64_t *code, int8_t *bytes,
+                  float *scale)
+{
+    for (size_t i = 0; i < ix->n_words; i++)
+        code[i] = signs_of(vector + 64 * i, MIN(ix->dim - 64 * i, (size_t)64));
+    ix->kernels->quantize(vector, ix->dim, bytes, scale);
+}
+
 /* -- put and remove --------------------------------------------------------------------------- */
 
 static void reserve_slots(struct index *ix, size_t n)
@@ -104,7 +127,9 @@ static void reserve_slots(struct index *ix, size_t n)
     if (n <= ix->cap_slots)
         return;
     assert(cap < SLOT_NONE); /* 4 billion vectors are more memory than a machine has */
-    ix->vectors = mem_grow(ix->vectors, cap, ix->dim * sizeof(*ix->vectors));
+    ix->codes = mem_grow(ix->codes, cap, ix->n_words * sizeof(*ix->codes));
+    ix->bytes = mem_grow(ix->bytes, cap, ix->dim * sizeof(*ix->bytes));
+    ix->scales = mem_grow(ix->scales, cap, sizeof(*ix->scales));
     ix->ids = mem_grow(ix->ids, cap, sizeof(*ix->ids));
     ix->next = mem_grow(ix->next, cap, sizeof(*ix->next));
     ix->cap_slots = cap;
@@ -128,8 +153,10 @@ static void fill_slot(struct index *ix, uint32_t slot)
     if (slot == last)
         return;
     *link_to(ix, last) = slot;
-    memcpy(ix->vectors + slot * ix->dim, index_vector(ix, last),
-           ix->dim * sizeof(*ix->vectors));
+    memcpy(ix->codes + slot * ix->n_words, index_code(ix, last),
+           ix->n_words * sizeof(*ix->codes));
+    memcpy(ix->bytes + slot * ix->dim, index_slot_bytes(ix, last), ix->dim);
+    ix->scales[slot] = ix->scales[last];
     ix->ids[slot] = ix->ids[last];
     ix->next[slot] = ix->next[last];
 }
@@ -157,7 +184,8 @@ static void add_part(struct index *ix, int64_t id, const float *vector, uint32_t
 {
     size_t slot = ix->n_slots++;
 
-    memcpy(ix->vectors + slot * ix->dim, vector, ix->dim * sizeof(*vector));
+    index_encode(ix, vector, ix->codes + slot * ix->n_words, ix->bytes + slot * ix->dim,
+                 &ix->scales[slot]);
     ix->ids[slot] = id;
     ix->next[slot] = *head;
     *head = (uint32_t)slot;
@@ -209,8 +237,8 @@ size_t index_bytes(const struct index *ix)
     size_t n;
 
     index_lock_read(ix);
-    n = ix->cap_slots *
-            (ix->dim * sizeof(*ix->vectors) + sizeof(*ix->ids) + sizeof(*ix->next)) +
+    n = ix->cap_slots * (ix->n_words * sizeof(*ix->codes) + ix->dim * sizeof(*ix->bytes) +
+                         sizeof(*ix->scales) + sizeof(*ix->ids) + sizeof(*ix->next)) +
         ix->n_heads * sizeof(*ix->heads);
     index_unlock_read(ix);
     return n;

@@ -2,10 +2,12 @@
  * index.h - nearest vectors by cosine: flat, in memory, filtered while scanning.
  *
  * A memory may have several vectors (parts of a long text); a search returns each memory once, with
- * the best of its parts. Vectors are unit length, so that the dot product is the cosine.
+ * the best of its parts. Vectors are unit length, so that the dot product is the cosine. What is kept of
+ * them is rounded: a cosine is right to about 0.002, and of the ten nearest now and then one is missed.
+ * A caller that needs them exact asks for a few more and ranks those by its own vectors.
  *
  * Shapes   vectors are float[dim]; ids are the store's row numbers, 1 to INDEX_ID_MAX.
- * Cost     put and remove O(parts), search O(vectors); 4 * dim bytes and some 30 per vector.
+ * Cost     put and remove O(parts), search O(vectors); dim * 9 / 8 bytes and some 30 per vector.
  * Order    best first; ties by smaller id, so that equal input gives equal output.
  * Threads  any: searches run side by side, put and remove exclude them for their short time.
  */
@@ -20,7 +22,8 @@
 #include "base/attr.h"
 
 /* A set of ids takes 128 MB at this one, and no store ever gave out as many. */
-#define INDEX_ID_MAX ((int64_t)1 << 30)
+#define INDEX_ID_MAX  ((int64_t)1 << 30)
+#define INDEX_DIM_MAX 4096
 
 /* A set of ids, one bit each, growing to the largest id put in; none is above INDEX_ID_MAX. */
 struct bitmap {
@@ -54,7 +57,8 @@ size_t index_bytes(const struct index *ix);      /* memory held */
 size_t index_search(const struct index *ix, const float *query, const struct bitmap *allowed,
                     size_t limit, struct index_hit *out);
 
-/* The oracle: the same answer by the plainest scan. Tests compare every faster path with it. */
+/* The oracle: every vector ranked by its bytes, in the plainest way. What a search returns has the same
+ * cosines here. */
 size_t index_search_plain(const struct index *ix, const float *query,
                           const struct bitmap *allowed, size_t limit, struct index_hit *out);
 

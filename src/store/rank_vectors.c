@@ -1,6 +1,14 @@
-/* rank_vectors.c - cosine under a filter, and the stored vectors of one memory. */
+/*
+ * rank_vectors.c - cosine under a filter, and the stored vectors of one memory.
+ *
+ * The index, whose vectors are rounded, finds a few more than are wanted; what is stored ranks them.
+ */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_int.h"
+
+#include <stdlib.h>
+
+#define MARGIN 32 /* more than are wanted, so that rounding costs none of them */
 
 static bool allowed_rows(struct arena *a, sqlite3 *db, struct str space,
                          const struct memory_filter *filter, struct bitmap *out,
@@ -51,6 +59,71 @@ static bool search_filtered(struct vector_set *set, struct arena *a, sqlite3 *db
     return is_ok;
 }
 
+/* -- exact cosines ----------------------------------------------------------------------------- */
+
+static double dot(const char *bytes, const float *query, size_t dim)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < dim; i++) {
+        float x; /* a blob need not be aligned */
+
+        memcpy(&x, bytes + i * sizeof(x), sizeof(x));
+        sum += (double)x * (double)query[i];
+    }
+    return sum;
+}
+
+/* The best part's; -2 if the blob holds none. */
+static double best_cosine(struct str blob, const float *query, size_t dim)
+{
+    double best = -2;
+
+    for (size_t at = 0; at + dim * sizeof(float) <= blob.len; at += dim * sizeof(float))
+        best = MAX(best, dot(blob.ptr + at, query, dim));
+    return MIN(best, 1.0);
+}
+
+static int compare_ranked(const void *a, const void *b)
+{
+    const struct ranked *x = a, *y = b;
+
+    if (x->score != y->score)
+        return x->score < y->score ? 1 : -1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+/* The hits by what is stored, best first; one whose vector is gone meanwhile is left out. */
+static bool rank_exactly(const struct vector_set *set, sqlite3 *db, const float *query,
+                         const struct index_hit *hits, size_t n, struct ranked *out,
+                         size_t *out_n, struct error *err)
+{
+    AUTO_STMT *q = NULL;
+
+    *out_n = 0;
+    if (!db_prepare(db, "SELECT value FROM vector WHERE row = ?1 AND model = ?2 AND dim = ?3",
+                    &q, err))
+        return false;
+    db_bind_str(q, 2, str_c(set->model_id));
+    sqlite3_bind_int64(q, 3, (int64_t)set->dim);
+    for (size_t i = 0; i < n; i++) {
+        bool has_row;
+
+        sqlite3_reset(q);
+        sqlite3_bind_int64(q, 1, hits[i].id);
+        if (!db_step(db, q, &has_row, "read vectors", err))
+            return false;
+        if (has_row)
+            out[(*out_n)++] = (struct ranked){
+                hits[i].id, best_cosine(str_n(sqlite3_column_blob(q, 0),
+                                              (size_t)sqlite3_column_bytes(q, 0)),
+                                        query, set->dim)};
+    }
+    if (*out_n)
+        qsort(out, *out_n, sizeof(*out), compare_ranked);
+    return true;
+}
+
 bool store_rank_vectors(struct store *s, struct arena *a, struct str space,
                         const struct memory_filter *filter, struct str model_id,
                         const float *query, size_t dim, size_t limit, struct ranked **out,
@@ -58,22 +131,24 @@ bool store_rank_vectors(struct store *s, struct arena *a, struct str space,
 {
     AUTO_READER r = {0};
     AUTO_VECTOR_SET *set = NULL;
-    struct index_hit *hits = ARENA_NEW(a, struct index_hit, limit);
+    struct index_hit *hits = ARENA_NEW(a, struct index_hit, limit + MARGIN);
     size_t n;
 
     if (!vectors_take(s->vectors, space, model_id, dim, &set, err) ||
         !reader_take(s, &r, err) || !vectors_follow(set, r.db, err))
         return false;
     if (filter_is_plain(filter))
-        n = search_current(set, query, limit, hits);
-    else if (!search_filtered(set, a, r.db, filter, query, limit, hits, &n, err))
+        n = search_current(set, query, limit + MARGIN, hits);
+    else if (!search_filtered(set, a, r.db, filter, query, limit + MARGIN, hits, &n, err))
         return false;
     *out = ARENA_NEW(a, struct ranked, n);
-    for (size_t i = 0; i < n; i++)
-        (*out)[i] = (struct ranked){hits[i].id, (double)hits[i].cosine};
-    *out_n = n;
+    if (!rank_exactly(set, r.db, query, hits, n, *out, out_n, err))
+        return false;
+    *out_n = MIN(*out_n, limit);
     return true;
 }
+
+/* -- stored vectors ---------------------------------------------------------------------------- */
 
 static bool read_vectors(struct arena *a, sqlite3_stmt *q, struct store_vectors *out,
                          struct error *err)
