@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "base/attr.h"
+#include "base/error.h"
 
 /* A set of ids takes 128 MB at this one, and no store ever gave out as many. */
 #define INDEX_ID_MAX  ((int64_t)1 << 30)
@@ -50,12 +51,32 @@ void index_free(struct index *ix);
 void index_put(struct index *ix, int64_t id, const float *vectors,
                size_t n_parts);                  /* replaces */
 void index_remove(struct index *ix, int64_t id); /* an unknown id is fine */
-size_t index_count(const struct index *ix);      /* ids, not vectors */
-size_t index_bytes(const struct index *ix);      /* memory held */
+/* All of `from` goes into `to`, in place of what was there; `from` is freed. */
+void index_take(struct index *to, struct index *from);
+size_t index_count(const struct index *ix); /* ids, not vectors */
+size_t index_bytes(const struct index *ix); /* memory held */
 
 /* The best ids, at most limit, written to out[limit]; returns how many. allowed NULL: all. */
 size_t index_search(const struct index *ix, const float *query, const struct bitmap *allowed,
                     size_t limit, struct index_hit *out);
+
+/* -- as a file --------------------------------------------------------------------------------- */
+
+#define INDEX_STAMP_BYTES 64 /* what the caller needs to tell whether a file is of use to it */
+
+/*
+ * Writes the index, a stamp and a set of ids of the caller's, in place of an older file. A file is a
+ * copy that can be made again: it is not synced, and index_load() finds out if it is damaged.
+ */
+NODISCARD bool index_save(const struct index *ix, const char *path,
+                          const unsigned char stamp[INDEX_STAMP_BYTES],
+                          const struct bitmap *ids, struct error *err);
+/* NOT_FOUND: there is none. INVALID: damaged, or of another version, dimension or machine. */
+NODISCARD bool index_load(const char *path, size_t dim, struct index **out,
+                          unsigned char stamp[INDEX_STAMP_BYTES], struct bitmap *ids,
+                          struct error *err);
+
+/* -- for tests --------------------------------------------------------------------------------- */
 
 /* The oracle: every vector ranked by its bytes, in the plainest way. What a search returns has the same
  * cosines here. */

@@ -13,36 +13,45 @@
 
 #define SLOT_NONE UINT32_MAX
 
-struct index {
-    size_t dim;
-    size_t n_words; /* of a code */
-    const struct index_kernels *kernels;
-
-    pthread_rwlock_t lock; /* guards all below; searches read, put and remove write */
-    uint64_t *codes;       /* by slot, n_words each: the sign of each component */
-    int8_t *bytes;         /* by slot, dim each: components divided by the slot's scale */
-    float *scales;         /* by slot */
-    int64_t *ids;          /* by slot: whose vector it is */
-    uint32_t *next;        /* by slot: another part of the same id, or SLOT_NONE */
-    size_t n_slots;        /* without holes */
+struct slots {
+    uint64_t *codes; /* by slot, n_words each: the sign of each component */
+    int8_t *bytes;   /* by slot, dim each: components divided by the slot's scale */
+    float *scales;   /* by slot */
+    int64_t *ids;    /* by slot: whose vector it is */
+    uint32_t *next;  /* by slot: another part of the same id, or SLOT_NONE */
+    size_t n_slots;  /* without holes */
     size_t cap_slots;
     uint32_t *heads; /* a hash table from id to its first slot; SLOT_NONE is free */
     size_t n_heads;  /* a power of two, or 0 */
     size_t n_ids;
 };
 
+struct index {
+    size_t dim;
+    size_t n_words; /* of a code */
+    const struct index_kernels *kernels;
+
+    pthread_rwlock_t lock; /* guards s; searches read, put and remove write */
+    struct slots s;
+};
+
 /* A vector as the index keeps it, n_words and dim entries: sign bits, bytes, and their scale. */
 void index_encode(const struct index *ix, const float *vector, uint64_t *code, int8_t *bytes,
                   float *scale);
 
+/* Room for n slots in all. */
+void index_reserve(struct index *ix, size_t n);
+/* Chains a slot, whose id is set, to the others of its id. */
+void index_link(struct index *ix, uint32_t slot);
+
 static inline const uint64_t *index_code(const struct index *ix, size_t slot)
 {
-    return ix->codes + slot * ix->n_words;
+    return ix->s.codes + slot * ix->n_words;
 }
 
 static inline const int8_t *index_slot_bytes(const struct index *ix, size_t slot)
 {
-    return ix->bytes + slot * ix->dim;
+    return ix->s.bytes + slot * ix->dim;
 }
 
 /* A const index is searched under its lock all the same. */

@@ -106,7 +106,7 @@ struct query { /* the vector that is searched for, as the index keeps vectors */
 
 static bool is_allowed(const struct index *ix, const struct bitmap *allowed, size_t slot)
 {
-    return !allowed || bitmap_has(allowed, ix->ids[slot]);
+    return !allowed || bitmap_has(allowed, ix->s.ids[slot]);
 }
 
 /* The distance of every slot; FAR for those not allowed. counts[d] of them are at distance d. */
@@ -116,8 +116,8 @@ static void measure(const struct index *ix, const struct query *q, const struct 
     uint32_t odd[INDEX_DIM_MAX + 1] = {0}; /* two sets of counters do not wait for each other */
     uint32_t *const sets[] = {counts, odd};
 
-    ix->kernels->distances(q->code, ix->codes, ix->n_words, ix->n_slots, distances);
-    for (size_t slot = 0; slot < ix->n_slots; slot++) {
+    ix->kernels->distances(q->code, ix->s.codes, ix->n_words, ix->s.n_slots, distances);
+    for (size_t slot = 0; slot < ix->s.n_slots; slot++) {
         if (is_allowed(ix, allowed, slot))
             sets[slot % 2][distances[slot]]++;
         else
@@ -140,7 +140,7 @@ static uint16_t radius_of(const uint32_t *counts, size_t dim, size_t n)
 
 static size_t n_candidates(const struct index *ix, size_t limit)
 {
-    return CANDIDATES_MIN + CANDIDATES_PER_HIT * limit + ix->n_slots / CANDIDATES_SHARE;
+    return CANDIDATES_MIN + CANDIDATES_PER_HIT * limit + ix->s.n_slots / CANDIDATES_SHARE;
 }
 
 /* -- step two: the nearest by bytes ------------------------------------------------------------- */
@@ -148,8 +148,8 @@ static size_t n_candidates(const struct index *ix, size_t limit)
 static float cosine_of(const struct index *ix, const struct query *q, size_t slot,
                        int32_t (*dot)(const int8_t *, const int8_t *, size_t))
 {
-    float cosine =
-        (float)dot(q->bytes, index_slot_bytes(ix, slot), ix->dim) * q->scale * ix->scales[slot];
+    float cosine = (float)dot(q->bytes, index_slot_bytes(ix, slot), ix->dim) * q->scale *
+                   ix->s.scales[slot];
 
     return MIN(MAX(cosine, -1.0f), 1.0f);
 }
@@ -160,7 +160,7 @@ static size_t collect(const struct index *ix, const uint16_t *distances, uint16_
 {
     size_t n = 0;
 
-    for (size_t slot = 0; slot < ix->n_slots; slot++) {
+    for (size_t slot = 0; slot < ix->s.n_slots; slot++) {
         if (distances[slot] <= radius)
             out[n++] = (uint32_t)slot;
     }
@@ -173,28 +173,28 @@ static void prefetch(const struct index *ix, uint32_t slot)
 
     for (size_t i = 0; i < ix->dim; i += CACHE_LINE)
         __builtin_prefetch(bytes + i);
-    __builtin_prefetch(&ix->scales[slot]);
+    __builtin_prefetch(&ix->s.scales[slot]);
 }
 
 static void rank(const struct index *ix, const struct query *q, const uint32_t *slots, size_t n,
                  struct top *top)
 {
-    bool has_parts = ix->n_slots > ix->n_ids;
+    bool has_parts = ix->s.n_slots > ix->s.n_ids;
 
     for (size_t i = 0; i < n; i++) {
         if (i + PREFETCH_AHEAD < n)
             prefetch(ix, slots[i + PREFETCH_AHEAD]);
-        offer(
-            top,
-            (struct index_hit){ix->ids[slots[i]], cosine_of(ix, q, slots[i], ix->kernels->dot)},
-            has_parts);
+        offer(top,
+              (struct index_hit){ix->s.ids[slots[i]],
+                                 cosine_of(ix, q, slots[i], ix->kernels->dot)},
+              has_parts);
     }
 }
 
 static void scan(const struct index *ix, const struct query *q, const struct bitmap *allowed,
                  struct top *top)
 {
-    uint16_t *distances = NEW_ARRAY(uint16_t, ix->n_slots);
+    uint16_t *distances = NEW_ARRAY(uint16_t, ix->s.n_slots);
     uint32_t *counts = NEW_ARRAY(uint32_t, ix->dim + 1);
     uint32_t *slots;
     uint16_t radius;
@@ -221,7 +221,7 @@ size_t index_search(const struct index *ix, const float *query, const struct bit
         return 0;
     index_encode(ix, query, q.code, q.bytes, &q.scale);
     index_lock_read(ix);
-    if (ix->n_slots)
+    if (ix->s.n_slots)
         scan(ix, &q, allowed, &top);
     index_unlock_read(ix);
     qsort(out, top.n, sizeof(*out), compare_hits);
@@ -243,7 +243,7 @@ static float best_part(const struct index *ix, const struct query *q, uint32_t s
 {
     float best = -2;
 
-    for (; slot != SLOT_NONE; slot = ix->next[slot])
+    for (; slot != SLOT_NONE; slot = ix->s.next[slot])
         best = MAX(best, cosine_of(ix, q, slot, dot_plain));
     return best;
 }
@@ -257,12 +257,12 @@ size_t index_search_plain(const struct index *ix, const float *query,
 
     index_encode(ix, query, q.code, q.bytes, &q.scale);
     index_lock_read(ix);
-    all = NEW_ARRAY(struct index_hit, ix->n_ids);
-    for (size_t i = 0; i < ix->n_heads; i++) {
-        uint32_t slot = ix->heads[i];
+    all = NEW_ARRAY(struct index_hit, ix->s.n_ids);
+    for (size_t i = 0; i < ix->s.n_heads; i++) {
+        uint32_t slot = ix->s.heads[i];
 
         if (slot != SLOT_NONE && is_allowed(ix, allowed, slot))
-            all[n++] = (struct index_hit){ix->ids[slot], best_part(ix, &q, slot)};
+            all[n++] = (struct index_hit){ix->s.ids[slot], best_part(ix, &q, slot)};
     }
     index_unlock_read(ix);
     qsort(all, n, sizeof(*all), compare_hits);

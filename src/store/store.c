@@ -52,7 +52,7 @@ bool store_open(const struct store_options *options, struct store **out, struct 
     mutex_init(&s->read_lock);
     mutex_init(&s->touch_lock);
     cond_init(&s->reader_back);
-    s->vectors = vectors_new();
+    s->vectors = vectors_new(s->path);
     if (!open_file(s, err)) {
         store_close(s);
         return false;
@@ -66,8 +66,10 @@ void store_close(struct store *s)
     if (!s)
         return;
     assert(s->n_idle == s->n_readers); /* a lent reader would outlive its store */
-    if (s->writer)
+    if (s->writer) {
         touch_write(s);
+        vectors_save(s->vectors, s->writer);
+    }
     vectors_free(s->vectors);
     for (size_t i = 0; i < s->n_idle; i++)
         sqlite3_close(s->idle[i]);

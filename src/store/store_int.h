@@ -201,12 +201,16 @@ struct vector_set { /* the vectors of one space and model */
     size_t n_users;      /* searches that hold it; under owner.lock, as is used_at */
     int64_t used_at;
 
-    pthread_rwlock_t lock; /* guards current, seq; searches read, catching up writes */
+    pthread_rwlock_t lock; /* guards the rest; searches read, catching up writes */
     struct bitmap current; /* rows that are live and not superseded */
     int64_t seq;           /* the last change taken over; -1: nothing loaded yet */
+    size_t n_taken;        /* rows taken over that are in no file */
 };
 
-struct vectors *vectors_new(void);
+struct vectors *vectors_new(const char *path); /* of the database */
+const char *vectors_path(const struct vectors *v);
+/* Writes files of what has none yet. db: any connection. Nobody searches any more. */
+void vectors_save(struct vectors *v, sqlite3 *db);
 void vectors_free(struct vectors *v);
 int64_t vectors_bytes(struct vectors *v, struct str space);
 
@@ -218,6 +222,14 @@ void vectors_give_back(struct vector_set **set); /* takes the address of a NULL 
 /* Takes over what changed since. db: any reader. */
 NODISCARD bool vectors_follow(struct vector_set *set, sqlite3 *db, struct error *err);
 NODISCARD bool vectors_last_change(sqlite3 *db, int64_t *out, struct error *err);
+
+/* -- checkpoint.c: indexes as files; set->lock is held for writing ------------------------------ */
+
+#define CHECKPOINT_ROWS_MIN 1000 /* fewer are read from the database as fast */
+
+/* Fills the set from its file. False: there is none that is of use. */
+bool checkpoint_load(struct vector_set *set, sqlite3 *db);
+void checkpoint_save(struct vector_set *set, sqlite3 *db);
 
 /* Whether a stored value is whole vectors of this length, all numbers, all of length 1. */
 bool vectors_are_sound(struct str blob, size_t dim, size_t *out_n_parts);

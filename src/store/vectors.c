@@ -20,16 +20,18 @@
 #include "base/log.h"
 
 struct vectors {
+    char *path;        /* of the database */
     struct mutex lock; /* guards all below, and n_users and used_at of the sets */
     struct vector_set *sets[STORE_SPACES_MAX];
     size_t n;
     int64_t n_uses; /* a clock for used_at */
 };
 
-struct vectors *vectors_new(void)
+struct vectors *vectors_new(const char *path)
 {
     struct vectors *v = NEW(struct vectors);
 
+    v->path = mem_dup(str_c(path));
     mutex_init(&v->lock);
     return v;
 }
@@ -51,7 +53,23 @@ void vectors_free(struct vectors *v)
     for (size_t i = 0; i < v->n; i++)
         set_free(v->sets[i]);
     mutex_deinit(&v->lock);
+    free(v->path);
     free(v);
+}
+
+const char *vectors_path(const struct vectors *v)
+{
+    return v->path;
+}
+
+void vectors_save(struct vectors *v, sqlite3 *db)
+{
+    MUTEX_SCOPE(&v->lock);
+
+    for (size_t i = 0; i < v->n; i++) {
+        if (v->sets[i]->n_taken >= CHECKPOINT_ROWS_MIN)
+            checkpoint_save(v->sets[i], db);
+    }
 }
 
 static struct vector_set *set_new(struct vectors *v, struct str space, struct str model_id,
@@ -214,6 +232,7 @@ static bool take_over_all(struct vector_set *set, sqlite3 *db, sqlite3_stmt *q,
         if (!db_step(db, q, &has_row, "read vectors", err))
             return false;
         n_damaged += has_row && !take_over(set, q);
+        set->n_taken += has_row;
     }
     if (n_damaged)
         log_event(LOG_WARN, "store.vectors",
@@ -223,7 +242,7 @@ static bool take_over_all(struct vector_set *set, sqlite3 *db, sqlite3_stmt *q,
     return true;
 }
 
-static bool load(struct vector_set *set, sqlite3 *db, struct error *err)
+static bool load_all(struct vector_set *set, sqlite3 *db, struct error *err)
 {
     AUTO_STMT *q = NULL;
 
@@ -263,9 +282,12 @@ static bool follow(struct vector_set *set, sqlite3 *db, struct error *err)
         return false;
     is_ok = vectors_last_change(db, &until, err);
     if (is_ok && until != set->seq)
-        is_ok = set->seq < 0 ? load(set, db, err) : catch_up(set, db, until, err);
+        is_ok = set->seq < 0 && !checkpoint_load(set, db) ? load_all(set, db, err)
+                                                          : catch_up(set, db, until, err);
     if (is_ok)
         set->seq = until;
+    if (is_ok && set->n_taken >= MAX(CHECKPOINT_ROWS_MIN, index_count(set->index) / 4))
+        checkpoint_save(set, db);
     sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
     return is_ok;
 }

@@ -86,7 +86,17 @@ static bool sync_dir_of(const char *path)
     return fd >= 0 && fsync(fd) == 0;
 }
 
-bool sys_write_file(const char *path, unsigned mode, struct str bytes, struct error *err)
+static bool write_pieces(int fd, const struct str *pieces, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (!write_all(fd, pieces[i]))
+            return false;
+    }
+    return true;
+}
+
+bool sys_write_pieces(const char *path, unsigned mode, const struct str *pieces, size_t n,
+                      bool is_durable, struct error *err)
 {
     AUTO_ARENA a = {0};
     char *temporary = arena_cstr(&a, arena_printf(&a, "%s.XXXXXX", path));
@@ -94,13 +104,18 @@ bool sys_write_file(const char *path, unsigned mode, struct str bytes, struct er
 
     if (fd < 0)
         return fail(err, "create a file beside", path);
-    if (!write_all(fd, bytes) || fchmod(fd, (mode_t)mode) != 0 || fsync(fd) != 0 ||
-        rename(temporary, path) != 0) {
+    if (!write_pieces(fd, pieces, n) || fchmod(fd, (mode_t)mode) != 0 ||
+        (is_durable && fsync(fd) != 0) || rename(temporary, path) != 0) {
         fail(err, "write", path);
         unlink(temporary);
         return false;
     }
-    return sync_dir_of(path) || fail(err, "sync the folder of", path);
+    return !is_durable || sync_dir_of(path) || fail(err, "sync the folder of", path);
+}
+
+bool sys_write_file(const char *path, unsigned mode, struct str bytes, struct error *err)
+{
+    return sys_write_pieces(path, mode, &bytes, 1, true, err);
 }
 
 bool sys_file_exists(const char *path)

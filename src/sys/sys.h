@@ -30,6 +30,11 @@ NODISCARD bool sys_read_all(struct arena *a, int fd, size_t max_bytes, struct st
 NODISCARD bool sys_write_file(const char *path, unsigned mode, struct str bytes,
                               struct error *err);
 
+/* The same out of several pieces, one after the other. Not durable: nothing is synced, so that a power
+ * loss may leave a file with holes. */
+NODISCARD bool sys_write_pieces(const char *path, unsigned mode, const struct str *pieces,
+                                size_t n, bool is_durable, struct error *err);
+
 bool sys_file_exists(const char *path);
 bool sys_file_size(const char *path, int64_t *out);
 /* Makes the folder and those above it, mode 0700. */

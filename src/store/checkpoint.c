@@ -1,0 +1,115 @@
+/*
+ * checkpoint.c - vector indexes as files beside the database, so that a start need not read all vectors.
+ *
+ * A file belongs to one space and model, and says up to which change it goes and what that change
+ * was. So it is known to be a copy of this database's past, whatever was restored or replaced since, and
+ * the changes after it are taken over as always. A file that is not of use is made anew; none of them is
+ * ever needed, and all may be deleted.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store_int.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "crypto/crypto.h"
+
+#define FINGERPRINT_BYTES 24
+
+struct stamp {                                    /* what a file says of itself */
+    unsigned char whose[CRYPTO_SHA256_BYTES];     /* space and model */
+    int64_t seq;                                  /* the last change that is in it */
+    unsigned char fingerprint[FINGERPRINT_BYTES]; /* of that change */
+};
+_Static_assert(sizeof(struct stamp) == INDEX_STAMP_BYTES, "no holes");
+
+static void digest_of_set(const struct vector_set *set, unsigned char out[CRYPTO_SHA256_BYTES])
+{
+    AUTO_BUF b = {0};
+
+    buf_printf(&b, "%zu %s\n%s", set->dim, set->space, set->model_id);
+    crypto_sha256(buf_str(&b), out);
+}
+
+/* memory.db-index-0123456789abcdef */
+static const char *path_of(struct buf *b, const struct vector_set *set)
+{
+    unsigned char digest[CRYPTO_SHA256_BYTES];
+    char hex[17];
+
+    digest_of_set(set, digest);
+    crypto_hex(digest, 8, hex);
+    buf_printf(b, "%s-index-%s", vectors_path(set->owner), hex);
+    return buf_cstr(b);
+}
+
+/* False: there is no such change. */
+static bool fingerprint(sqlite3 *db, int64_t seq, unsigned char out[FINGERPRINT_BYTES])
+{
+    AUTO_STMT *q = NULL;
+    unsigned char digest[CRYPTO_SHA256_BYTES];
+    bool has_row = false;
+
+    if (!db_prepare(db,
+                    "SELECT at_ms || ' ' || space || ' ' || row || ' ' || hash || ' ' || op ||"
+                    " ' ' || revision || ' ' || client FROM change WHERE seq = ?1",
+                    &q, NULL))
+        return false;
+    sqlite3_bind_int64(q, 1, seq);
+    if (!db_step(db, q, &has_row, "read the change log", NULL) || !has_row)
+        return false;
+    crypto_sha256(
+        str_n((const char *)sqlite3_column_text(q, 0), (size_t)sqlite3_column_bytes(q, 0)),
+        digest);
+    memcpy(out, digest, FINGERPRINT_BYTES);
+    return true;
+}
+
+static bool make_stamp(const struct vector_set *set, sqlite3 *db, int64_t seq,
+                       struct stamp *out)
+{
+    out->seq = seq;
+    digest_of_set(set, out->whose);
+    return fingerprint(db, seq, out->fingerprint);
+}
+
+bool checkpoint_load(struct vector_set *set, sqlite3 *db)
+{
+    AUTO_BUF path = {0};
+    struct stamp found, want;
+    struct bitmap current = {0};
+    struct index *index;
+    struct error err = {0};
+
+    if (!index_load(path_of(&path, set), set->dim, &index, (unsigned char *)&found, &current,
+                    &err)) {
+        if (err.kind != ERROR_NOT_FOUND)
+            log_event(LOG_WARN, "store.checkpoint", "text=\"%s; it is made anew\"", err.text);
+        return false;
+    }
+    if (!make_stamp(set, db, found.seq, &want) || memcmp(&found, &want, sizeof(want)) != 0) {
+        log_event(LOG_INFO, "store.checkpoint",
+                  "text=\"%s is of another past; it is made anew\"", buf_cstr(&path));
+        index_free(index);
+        bitmap_deinit(&current);
+        return false;
+    }
+    bitmap_deinit(&set->current);
+    index_take(set->index, index);
+    set->current = current;
+    set->seq = found.seq;
+    return true;
+}
+
+void checkpoint_save(struct vector_set *set, sqlite3 *db)
+{
+    AUTO_BUF path = {0};
+    struct stamp stamp;
+    struct error err = {0};
+
+    set->n_taken = 0;
+    if (make_stamp(set, db, set->seq, &stamp) &&
+        !index_save(set->index, path_of(&path, set), (const unsigned char *)&stamp,
+                    &set->current, &err))
+        log_event(LOG_WARN, "store.checkpoint", "text=\"%s; starts take longer without it\"",
+                  err.text);
+}

@@ -1,0 +1,194 @@
+/* test_checkpoint.c - the index as a file: whole, or not at all. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "index/index.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "sys/sys.h"
+#include "tests/support/test.h"
+
+#define DIM  70 /* two words of signs, and bytes that do not fill the last eight */
+#define MANY 50
+
+struct place {
+    struct arena a;
+    char folder[40];
+    const char *path;
+    unsigned char stamp[INDEX_STAMP_BYTES];
+};
+
+static void place_init(struct place *p)
+{
+    *p = (struct place){.folder = "/tmp/memoryd-index-XXXXXX"};
+    CHECK(mkdtemp(p->folder) != NULL);
+    p->path = arena_printf(&p->a, "%s/index", p->folder).ptr;
+    for (size_t i = 0; i < sizeof(p->stamp); i++)
+        p->stamp[i] = (unsigned char)i;
+}
+
+static void place_deinit(struct place *p)
+{
+    unlink(p->path);
+    CHECK_INT(rmdir(p->folder), 0); /* nothing else was left there */
+    arena_deinit(&p->a);
+}
+
+#define PLACE(name)                                                                            \
+    AUTO(place_deinit) struct place name;                                                      \
+    place_init(&name)
+
+static void make_vector(float *v, int64_t id, size_t part)
+{
+    memset(v, 0, DIM * sizeof(*v));
+    v[(size_t)id % DIM] = 0.8f;
+    v[((size_t)id + 1 + part) % DIM] = 0.6f;
+}
+
+/* Ids 1, 4, 7, ...; every second one of two parts. */
+static struct index *make_index(void)
+{
+    struct index *ix = index_new(DIM);
+
+    for (int64_t id = 1; id <= 3 * MANY; id += 3) {
+        float parts[2 * DIM];
+
+        make_vector(parts, id, 0);
+        make_vector(parts + DIM, id, 1);
+        index_put(ix, id, parts, 1 + (size_t)(id % 2));
+    }
+    return ix;
+}
+
+static void save(struct place *p, const struct index *ix, const struct bitmap *ids)
+{
+    struct error err = {0};
+
+    CHECK_OK(index_save(ix, p->path, p->stamp, ids, &err), err);
+}
+
+static void check_same(const struct index *a, const struct index *b)
+{
+    CHECK_INT(index_count(a), index_count(b));
+    for (int64_t id = 1; id <= 3 * MANY; id++) {
+        struct index_hit x[5], y[5];
+        float query[DIM];
+        size_t n, m;
+
+        make_vector(query, id, (size_t)id % 2);
+        n = index_search(a, query, NULL, COUNT(x), x);
+        m = index_search(b, query, NULL, COUNT(y), y);
+        REQUIRE(CHECK_INT(n, m));
+        for (size_t i = 0; i < n; i++)
+            CHECK(x[i].id == y[i].id && x[i].cosine == y[i].cosine);
+    }
+}
+
+TEST(an_index_comes_back_as_it_was_and_goes_on)
+{
+    PLACE(p);
+    struct index *ix = make_index(), *back = NULL;
+    struct bitmap ids = {0}, found = {0};
+    unsigned char stamp[INDEX_STAMP_BYTES];
+    struct error err = {0};
+
+    bitmap_add(&ids, 7);
+    bitmap_add(&ids, 1000);
+    save(&p, ix, &ids);
+    REQUIRE(CHECK_OK(index_load(p.path, DIM, &back, stamp, &found, &err), err));
+    CHECK(memcmp(stamp, p.stamp, sizeof(stamp)) == 0);
+    CHECK(bitmap_has(&found, 7) && bitmap_has(&found, 1000) && bitmap_count(&found) == 2);
+    check_same(ix, back);
+    for (int64_t id = 1; id <= 3 * MANY; id += 6) { /* both change in the same way */
+        float v[DIM];
+
+        make_vector(v, id + 5, 0);
+        index_remove(ix, id);
+        index_remove(back, id);
+        index_put(ix, id + 1, v, 1);
+        index_put(back, id + 1, v, 1);
+    }
+    check_same(ix, back);
+    index_free(ix);
+    index_free(back);
+    bitmap_deinit(&ids);
+    bitmap_deinit(&found);
+}
+
+TEST(an_empty_index_is_one_too)
+{
+    PLACE(p);
+    struct index *ix = index_new(DIM), *back = NULL;
+    struct bitmap ids = {0}, found = {0};
+    unsigned char stamp[INDEX_STAMP_BYTES];
+    struct error err = {0};
+
+    save(&p, ix, &ids);
+    CHECK_OK(index_load(p.path, DIM, &back, stamp, &found, &err), err);
+    CHECK_INT(index_count(back), 0);
+    index_free(ix);
+    index_free(back);
+    bitmap_deinit(&found);
+}
+
+static bool can_load(const struct place *p, size_t dim, struct error *err)
+{
+    struct index *back = NULL;
+    struct bitmap found = {0};
+    unsigned char stamp[INDEX_STAMP_BYTES];
+    bool is_ok = index_load(p->path, dim, &back, stamp, &found, err);
+
+    index_free(back);
+    bitmap_deinit(&found);
+    return is_ok;
+}
+
+TEST(a_file_that_is_missing_or_of_other_vectors_is_told_apart)
+{
+    PLACE(p);
+    struct index *ix = make_index();
+    struct bitmap ids = {0};
+    struct error err = {0};
+
+    CHECK(!can_load(&p, DIM, &err));
+    CHECK_INT(err.kind, ERROR_NOT_FOUND);
+    save(&p, ix, &ids);
+    CHECK(!can_load(&p, DIM + 1, &err));
+    CHECK_INT(err.kind, ERROR_INVALID);
+    index_free(ix);
+}
+
+/* Every byte counts, and so does the length. */
+TEST(a_damaged_file_is_refused)
+{
+    PLACE(p);
+    struct index *ix = make_index();
+    struct bitmap ids = {0};
+    struct str whole;
+    struct error err = {0};
+    char *bytes;
+
+    bitmap_add(&ids, 3);
+    save(&p, ix, &ids);
+    REQUIRE(CHECK_OK(sys_read_file(&p.a, p.path, 1 << 20, &whole, &err), err));
+    bytes = arena_cstr(&p.a, whole);
+    for (size_t i = 0; i < whole.len; i += i < 200 ? 1 : 37) {
+        bytes[i] = (char)(bytes[i] ^ 0x10);
+        CHECK_OK(sys_write_file(p.path, 0600, str_n(bytes, whole.len), &err), err);
+        if (!CHECK(!can_load(&p, DIM, &err)))
+            printf("  byte %zu\n", i);
+        bytes[i] = (char)(bytes[i] ^ 0x10);
+    }
+    for (size_t cut = 1; cut < whole.len; cut += 97) {
+        CHECK_OK(sys_write_file(p.path, 0600, str_n(bytes, whole.len - cut), &err), err);
+        CHECK(!can_load(&p, DIM, &err));
+    }
+    CHECK_OK(sys_write_file(p.path, 0600, whole, &err), err);
+    CHECK(can_load(&p, DIM, &err));
+    index_free(ix);
+    bitmap_deinit(&ids);
+}
+
+TEST_MAIN()

@@ -1,0 +1,210 @@
+/* test_checkpoint.c - vector indexes as files beside the database: used when they fit, else made anew. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store.h"
+
+#include <fcntl.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "sys/sys.h"
+#include "tests/support/test.h"
+
+#define DIM  8
+#define MANY 1200 /* enough for a file */
+
+struct shelf {
+    struct arena a;
+    char folder[40];
+    const char *path;
+    struct store *store;
+};
+
+static const struct store_actor who = {STR_INIT("default"), STR_INIT("t"), STR_INIT("t"), 1000};
+
+static void open_store(struct shelf *s)
+{
+    const struct store_options options = {.path = s->path};
+    struct error err = {0};
+
+    CHECK_OK(store_open(&options, &s->store, &err), err);
+}
+
+static void close_store(struct shelf *s)
+{
+    store_close(s->store);
+    s->store = NULL;
+}
+
+static void shelf_init(struct shelf *s)
+{
+    *s = (struct shelf){.folder = "/tmp/memoryd-shelf-XXXXXX"};
+    CHECK(mkdtemp(s->folder) != NULL);
+    s->path = arena_printf(&s->a, "%s/m.db", s->folder).ptr;
+    open_store(s);
+}
+
+static void each_file(struct shelf *s, void (*act)(struct shelf *, const char *))
+{
+    glob_t found;
+
+    if (glob(arena_printf(&s->a, "%s/*", s->folder).ptr, 0, NULL, &found) != 0)
+        return;
+    for (size_t i = 0; i < found.gl_pathc; i++)
+        act(s, found.gl_pathv[i]);
+    globfree(&found);
+}
+
+static void delete_one(struct shelf *s, const char *path)
+{
+    (void)s;
+    unlink(path);
+}
+
+static void shelf_deinit(struct shelf *s)
+{
+    store_close(s->store);
+    each_file(s, delete_one);
+    CHECK_INT(rmdir(s->folder), 0);
+    arena_deinit(&s->a);
+}
+
+#define SHELF(name)                                                                            \
+    AUTO(shelf_deinit) struct shelf name;                                                      \
+    shelf_init(&name)
+
+/* Memory i points along axis i % DIM, a little towards the next. */
+static void make_vector(float *v, size_t i)
+{
+    memset(v, 0, DIM * sizeof(*v));
+    v[i % DIM] = 0.8f;
+    v[(i + 1) % DIM] = 0.6f;
+}
+
+static void put(struct shelf *s, size_t i)
+{
+    float v[DIM];
+    struct str hash = arena_printf(&s->a, "h%05zu", i);
+    struct store_item item = {.memory = {.hash = hash,
+                                         .content = hash,
+                                         .type = STR("note"),
+                                         .metadata = STR("{}"),
+                                         .created_ms = 1000,
+                                         .updated_ms = 1000,
+                                         .quality = -1,
+                                         .confidence = 1},
+                              .vectors = {STR("model"), DIM, 1, v}};
+    struct error err = {0};
+
+    make_vector(v, i);
+    CHECK_OK(store_put(s->store, &who, &item, 1, &err), err);
+}
+
+static size_t n_found(struct shelf *s)
+{
+    const struct memory_filter all = {0};
+    struct ranked *ranked;
+    float query[DIM];
+    size_t n = 0;
+    struct error err = {0};
+
+    make_vector(query, 3);
+    CHECK_OK(store_rank_vectors(s->store, &s->a, STR("default"), &all, STR("model"), query, DIM,
+                                (size_t)2 * MANY, &ranked, &n, &err),
+             err);
+    CHECK(n == 0 || ranked[0].score > 0.999);
+    return n;
+}
+
+static const char *index_path(struct shelf *s)
+{
+    glob_t found;
+    const char *path = NULL;
+
+    if (glob(arena_printf(&s->a, "%s/*-index-*", s->folder).ptr, 0, NULL, &found) == 0) {
+        CHECK_INT(found.gl_pathc, 1);
+        path = arena_cstr(&s->a, str_c(found.gl_pathv[0]));
+        globfree(&found);
+    }
+    return path;
+}
+
+static void fill(struct shelf *s)
+{
+    for (size_t i = 0; i < MANY; i++)
+        put(s, i);
+    CHECK_INT(n_found(s), MANY);
+}
+
+TEST(a_file_is_written_and_what_came_after_it_is_taken_over)
+{
+    SHELF(s);
+    struct str hashes[] = {STR("h00003"), STR("h00011")};
+    size_t n;
+    struct error err = {0};
+
+    fill(&s);
+    close_store(&s);
+    REQUIRE(CHECK(index_path(&s)));
+    open_store(&s);
+    put(&s, MANY);
+    CHECK_OK(store_delete(s.store, &who, hashes, COUNT(hashes), (struct str){0}, &n, &err),
+             err);
+    CHECK_INT(n_found(&s), MANY - 1);
+}
+
+TEST(few_vectors_make_no_file)
+{
+    SHELF(s);
+
+    put(&s, 3);
+    CHECK_INT(n_found(&s), 1);
+    close_store(&s);
+    CHECK(!index_path(&s));
+}
+
+TEST(a_damaged_file_is_made_anew)
+{
+    SHELF(s);
+    int fd;
+
+    fill(&s);
+    close_store(&s);
+    REQUIRE(CHECK(index_path(&s)));
+    fd = open(index_path(&s), O_WRONLY | O_CLOEXEC);
+    CHECK_INT(pwrite(fd, "damage", 6, 5000), 6);
+    close(fd);
+    open_store(&s);
+    CHECK_INT(n_found(&s), MANY);
+}
+
+/* The database is put back to a copy from before, and goes another way from there. */
+TEST(a_file_of_another_past_is_not_used)
+{
+    SHELF(s);
+    struct str before;
+    struct error err = {0};
+
+    for (size_t i = 0; i < MANY / 2; i++)
+        put(&s, i);
+    close_store(&s);
+    REQUIRE(CHECK_OK(sys_read_file(&s.a, s.path, 1 << 26, &before, &err), err));
+    open_store(&s);
+    fill(&s);
+    close_store(&s);
+    REQUIRE(CHECK(index_path(&s)));
+    CHECK_OK(sys_write_file(s.path, 0600, before, &err), err);
+    open_store(&s);
+    for (size_t i = 0; i < 10; i++)
+        put(&s, (size_t)5 * MANY + i);
+    CHECK_INT(n_found(&s), MANY / 2 + 10);
+    for (size_t i = 10; i < MANY; i++) /* as many changes as the file knows, but others */
+        put(&s, (size_t)5 * MANY + i);
+    close_store(&s);
+    open_store(&s);
+    CHECK_INT(n_found(&s), MANY / 2 + MANY);
+}
+
+TEST_MAIN()
