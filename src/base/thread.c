@@ -34,6 +34,16 @@ void mutex_lock(struct mutex *m)
     must(pthread_mutex_lock(&m->os), "mutex_lock");
 }
 
+bool mutex_try_lock(struct mutex *m)
+{
+    int rc = pthread_mutex_trylock(&m->os);
+
+    if (rc == EBUSY)
+        return false;
+    must(rc, "mutex_trylock");
+    return true;
+}
+
 void mutex_unlock(struct mutex *m)
 {
     must(pthread_mutex_unlock(&m->os), "mutex_unlock");

@@ -28,6 +28,7 @@ struct cond {
 void mutex_init(struct mutex *m);
 void mutex_deinit(struct mutex *m);
 void mutex_lock(struct mutex *m);
+NODISCARD bool mutex_try_lock(struct mutex *m); /* false: somebody has it */
 void mutex_unlock(struct mutex *m);
 
 static inline void mutex_auto_unlock(struct mutex **held)

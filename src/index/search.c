@@ -19,7 +19,9 @@
 
 #define CANDIDATES_MIN     1000
 #define CANDIDATES_PER_HIT 20
-#define CANDIDATES_SHARE   250 /* one slot in so many besides */
+#define CANDIDATES_SHARE   250   /* one slot in so many besides */
+#define SAMPLED_FROM       16384 /* slots; of more, one in SAMPLE_STEP tells the radius */
+#define SAMPLE_STEP        4
 #define CACHE_LINE         64
 #define PREFETCH_AHEAD     8          /* candidates, whose bytes lie anywhere */
 #define FAR                UINT16_MAX /* the distance of what the filter keeps out */
@@ -109,24 +111,6 @@ static bool is_allowed(const struct index *ix, const struct bitmap *allowed, siz
     return !allowed || bitmap_has(allowed, ix->s.ids[slot]);
 }
 
-/* The distance of every slot; FAR for those not allowed. counts[d] of them are at distance d. */
-static void measure(const struct index *ix, const struct query *q, const struct bitmap *allowed,
-                    uint16_t *distances, uint32_t *counts)
-{
-    uint32_t odd[INDEX_DIM_MAX + 1] = {0}; /* two sets of counters do not wait for each other */
-    uint32_t *const sets[] = {counts, odd};
-
-    ix->kernels->distances(q->code, ix->s.codes, ix->n_words, ix->s.n_slots, distances);
-    for (size_t slot = 0; slot < ix->s.n_slots; slot++) {
-        if (is_allowed(ix, allowed, slot))
-            sets[slot % 2][distances[slot]]++;
-        else
-            distances[slot] = FAR;
-    }
-    for (size_t d = 0; d <= ix->dim; d++)
-        counts[d] += odd[d];
-}
-
 /* The least distance within which at least n slots lie, or that of all. */
 static uint16_t radius_of(const uint32_t *counts, size_t dim, size_t n)
 {
@@ -143,6 +127,43 @@ static size_t n_candidates(const struct index *ix, size_t limit)
     return CANDIDATES_MIN + CANDIDATES_PER_HIT * limit + ix->s.n_slots / CANDIDATES_SHARE;
 }
 
+static void keep_allowed(const struct index *ix, const struct bitmap *allowed,
+                         uint16_t *distances)
+{
+    for (size_t slot = 0; slot < ix->s.n_slots; slot++) {
+        if (!is_allowed(ix, allowed, slot))
+            distances[slot] = FAR;
+    }
+}
+
+/* The distance within which some n slots lie. Of many slots a sample is counted. */
+static uint16_t find_radius(const struct index *ix, const uint16_t *distances, size_t n)
+{
+    uint32_t counts[2][INDEX_DIM_MAX + 1] = {{0}}; /* two sets do not wait for each other */
+    size_t step = ix->s.n_slots > SAMPLED_FROM ? SAMPLE_STEP : 1;
+
+    for (size_t slot = 0; slot < ix->s.n_slots; slot += step) {
+        if (distances[slot] != FAR)
+            counts[slot / step % 2][distances[slot]]++;
+    }
+    for (size_t d = 0; d <= ix->dim; d++)
+        counts[0][d] += counts[1][d];
+    return radius_of(counts[0], ix->dim, (n + step - 1) / step);
+}
+
+/* The slots within the radius, in order; how many. */
+static size_t collect(const struct index *ix, const uint16_t *distances, uint16_t radius,
+                      uint32_t *out)
+{
+    size_t n = 0;
+
+    for (size_t slot = 0; slot < ix->s.n_slots; slot++) {
+        out[n] = (uint32_t)slot; /* without a branch: out has room for all */
+        n += distances[slot] <= radius;
+    }
+    return n;
+}
+
 /* -- step two: the nearest by bytes ------------------------------------------------------------- */
 
 static float cosine_of(const struct index *ix, const struct query *q, size_t slot,
@@ -154,19 +175,6 @@ static float cosine_of(const struct index *ix, const struct query *q, size_t slo
     return MIN(MAX(cosine, -1.0f), 1.0f);
 }
 
-/* The slots within the radius, in order; how many. */
-static size_t collect(const struct index *ix, const uint16_t *distances, uint16_t radius,
-                      uint32_t *out)
-{
-    size_t n = 0;
-
-    for (size_t slot = 0; slot < ix->s.n_slots; slot++) {
-        if (distances[slot] <= radius)
-            out[n++] = (uint32_t)slot;
-    }
-    return n;
-}
-
 static void prefetch(const struct index *ix, uint32_t slot)
 {
     const int8_t *bytes = index_slot_bytes(ix, slot);
@@ -176,38 +184,53 @@ static void prefetch(const struct index *ix, uint32_t slot)
     __builtin_prefetch(&ix->s.scales[slot]);
 }
 
-static void rank(const struct index *ix, const struct query *q, const uint32_t *slots, size_t n,
-                 struct top *top)
+/* Offers the candidates that the filter lets through; how many these are. */
+static size_t rank(const struct index *ix, const struct query *q, const struct bitmap *allowed,
+                   const uint32_t *slots, size_t n, struct top *top)
 {
     bool has_parts = ix->s.n_slots > ix->s.n_ids;
+    size_t n_offered = 0;
 
     for (size_t i = 0; i < n; i++) {
         if (i + PREFETCH_AHEAD < n)
             prefetch(ix, slots[i + PREFETCH_AHEAD]);
+        if (!is_allowed(ix, allowed, slots[i]))
+            continue;
+        n_offered++;
         offer(top,
               (struct index_hit){ix->s.ids[slots[i]],
                                  cosine_of(ix, q, slots[i], ix->kernels->dot)},
               has_parts);
     }
+    return n_offered;
+}
+
+/* Whether the filter lets most through: then it need not be asked about every slot. */
+static bool is_wide(const struct index *ix, const struct bitmap *allowed)
+{
+    return bitmap_count(allowed) >= ix->s.n_ids - ix->s.n_ids / 4;
 }
 
 static void scan(const struct index *ix, const struct query *q, const struct bitmap *allowed,
                  struct top *top)
 {
-    uint16_t *distances = NEW_ARRAY(uint16_t, ix->s.n_slots);
-    uint32_t *counts = NEW_ARRAY(uint32_t, ix->dim + 1);
-    uint32_t *slots;
-    uint16_t radius;
-    size_t n = 0;
+    size_t wanted = n_candidates(ix, top->limit), n, n_slots = ix->s.n_slots;
+    uint16_t *distances = NEW_ARRAY(uint16_t, n_slots);
+    uint32_t *slots = NEW_ARRAY(uint32_t, n_slots + 1);
+    bool is_strict = allowed && !is_wide(ix, allowed);
 
-    measure(ix, q, allowed, distances, counts);
-    radius = radius_of(counts, ix->dim, n_candidates(ix, top->limit));
-    for (size_t d = 0; d <= radius; d++)
-        n += counts[d];
-    slots = NEW_ARRAY(uint32_t, n);
-    rank(ix, q, slots, collect(ix, distances, radius, slots), top);
+    ix->kernels->distances(q->code, ix->s.codes, ix->n_words, n_slots, distances);
+    if (is_strict)
+        keep_allowed(ix, allowed, distances);
+    n = collect(ix, distances, find_radius(ix, distances, wanted), slots);
+    /* What is kept out may be just what is nearest: then ask about every slot after all. */
+    if (rank(ix, q, allowed, slots, n, top) < n / 2 && !is_strict) {
+        keep_allowed(ix, allowed, distances);
+        top->n = 0;
+        rank(ix, q, NULL, slots,
+             collect(ix, distances, find_radius(ix, distances, wanted), slots), top);
+    }
     free(slots);
-    free(counts);
     free(distances);
 }
 

@@ -32,6 +32,7 @@ struct cleanup {
     } seen; /* rows that are in a group */
     struct groups groups;
     bool has_more;
+    size_t n_not_compared;
 };
 
 static bool is_seen(const struct cleanup *c, int64_t row)
@@ -199,7 +200,8 @@ static bool scan(struct cleanup *c, struct error *err)
         if (n == 0)
             break;
     }
-    c->has_more = at < total;
+    c->has_more = c->groups.len >= c->request->limit && at < total;
+    c->n_not_compared = c->has_more ? 0 : total - MIN(at, total);
     return true;
 }
 
@@ -213,6 +215,27 @@ static void add_tags(struct tag_list *list, const struct memory *m)
         if (!str_eq(m->tags[i], TAG_NONE))
             VEC_PUSH(list, m->tags[i]);
     }
+}
+
+/* Those that the kept memory lacks, as far as it has room: what it has by now stays. */
+static size_t new_tags(const struct cleanup *c, const struct memory *kept,
+                       const struct tag_list *all, struct str *out)
+{
+    const struct str *tags;
+    size_t n_tags, n = 0, room = MEMORY_TAGS_MAX;
+
+    for (size_t k = 0; k < kept->n_tags; k++)
+        room -= !str_eq(kept->tags[k], TAG_NONE);
+    memory_normalise_tags(c->a, all->ptr, all->len, &tags, &n_tags);
+    for (size_t i = 0; i < n_tags && n < room; i++) {
+        bool has_it = false;
+
+        for (size_t k = 0; k < kept->n_tags; k++)
+            has_it |= str_eq(kept->tags[k], tags[i]);
+        if (!has_it)
+            out[n++] = tags[i];
+    }
+    return n;
 }
 
 static struct str duplicate_of(struct arena *a, const struct memory *kept)
@@ -230,20 +253,18 @@ static bool merge_group(struct cleanup *c, const struct memory_cleanup_group *g,
                         struct error *err)
 {
     const struct store_actor actor = actor_of(c->who, c->request->now_ms);
-    struct memory_update_request update = {
-        .hash = g->kept.hash, .has_tags = true, .now_ms = c->request->now_ms};
+    struct memory_update_request update = {.hash = g->kept.hash, .now_ms = c->request->now_ms};
     struct memory_update_result result;
     struct str *hashes = ARENA_NEW(c->a, struct str, g->n_removed);
     struct tag_list all = {0};
     size_t n;
 
-    add_tags(&all, &g->kept);
     for (size_t i = 0; i < g->n_removed; i++) {
         hashes[i] = g->removed[i].hash;
         add_tags(&all, &g->removed[i]);
     }
-    memory_normalise_tags(c->a, all.ptr, all.len, &update.tags, &update.n_tags);
-    update.n_tags = MIN(update.n_tags, (size_t)MEMORY_TAGS_MAX);
+    update.add_tags = ARENA_NEW(c->a, struct str, all.len);
+    update.n_add_tags = new_tags(c, &g->kept, &all, (struct str *)(uintptr_t)update.add_tags);
     VEC_DEINIT(&all);
     return memory_update(c->m, c->who, &update, c->a, &result, err) &&
            store_delete(c->m->options.store, &actor, hashes, g->n_removed,
@@ -300,6 +321,7 @@ static void give_out(const struct cleanup *c, size_t n_purged,
         .n_removed = n_removed,
         .n_purged = n_purged,
         .has_more = c->has_more,
+        .n_not_compared = c->n_not_compared,
         .is_not_compared = !c->m->options.embedder,
     };
 }

@@ -6,48 +6,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "memory/memory_int.h"
 
-#include "base/vec.h"
-
-struct hashes VEC(struct str);
-
 static bool select_one(struct memory_service *m, const struct caller *who, struct str hash,
-                       struct arena *a, struct hashes *out, struct error *err)
+                       struct arena *a, struct memory_delete_result *out, struct error *err)
 {
+    struct str *hashes = ARENA_NEW(a, struct str, 1);
     struct memory *found;
 
     if (!store_get(m->options.store, a, who->space, hash, TRASH_HIDE, &found, err))
         return false;
     if (!found)
         return error_set(err, ERROR_NOT_FOUND, "memory '" STR_FMT "' not found", STR_ARG(hash));
-    VEC_PUSH(out, found->hash);
-    return true;
-}
-
-static bool select_filtered(struct memory_service *m, const struct caller *who,
-                            const struct memory_filter *filter, struct arena *a,
-                            struct hashes *out, struct error *err)
-{
-    size_t total = 1;
-
-    while (out->len < total) {
-        AUTO_ARENA page = {0};
-        struct memory *memories;
-        size_t n;
-
-        if (!store_list(m->options.store, &page, who->space, filter, out->len, SPACE_SCAN_PAGE,
-                        &memories, &n, &total, err))
-            return false;
-        if (n == 0)
-            break;
-        for (size_t i = 0; i < n; i++)
-            VEC_PUSH(out, arena_dup(a, memories[i].hash));
-    }
+    hashes[0] = found->hash;
+    *out = (struct memory_delete_result){hashes, 1};
     return true;
 }
 
 static bool select_memories(struct memory_service *m, const struct caller *who,
                             const struct memory_delete_request *request, struct arena *a,
-                            struct hashes *out, struct error *err)
+                            struct memory_delete_result *out, struct error *err)
 {
     struct memory_filter filter;
 
@@ -64,7 +40,8 @@ static bool select_memories(struct memory_service *m, const struct caller *who,
                          "delete everything at once");
     filter.has_superseded = true;
     filter.trash = TRASH_HIDE;
-    return select_filtered(m, who, &filter, a, out, err);
+    return store_list_hashes(m->options.store, a, who->space, &filter, &out->hashes,
+                             &out->n_hashes, err);
 }
 
 bool memory_delete(struct memory_service *m, const struct caller *who,
@@ -72,20 +49,14 @@ bool memory_delete(struct memory_service *m, const struct caller *who,
                    struct memory_delete_result *out, struct error *err)
 {
     const struct store_actor actor = actor_of(who, request->now_ms);
-    struct hashes hashes = {0};
+    struct memory_delete_result result;
     size_t n_deleted;
-    bool is_ok =
-        may(who, SCOPE_WRITE, err) && select_memories(m, who, request, a, &hashes, err) &&
-        (request->is_dry_run || store_delete(m->options.store, &actor, hashes.ptr, hashes.len,
-                                             (struct str){0}, &n_deleted, err));
 
-    if (is_ok) {
-        struct str *copy = ARENA_NEW(a, struct str, hashes.len);
-
-        if (hashes.len)
-            memcpy(copy, hashes.ptr, hashes.len * sizeof(*copy));
-        *out = (struct memory_delete_result){copy, hashes.len};
-    }
-    VEC_DEINIT(&hashes);
-    return is_ok;
+    if (!may(who, SCOPE_WRITE, err) || !select_memories(m, who, request, a, &result, err) ||
+        (!request->is_dry_run &&
+         !store_delete(m->options.store, &actor, result.hashes, result.n_hashes,
+                       (struct str){0}, &n_deleted, err)))
+        return false;
+    *out = result;
+    return true;
 }

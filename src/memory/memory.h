@@ -256,8 +256,9 @@ struct memory_cleanup_result {
     size_t n_groups;
     size_t n_removed;
     size_t n_purged;
-    bool has_more;
-    bool is_not_compared; /* no model: the trash was purged, duplicates were not looked for */
+    bool has_more;         /* groups beyond the limit; ask again */
+    size_t n_not_compared; /* older memories that no call compares: beyond CLEANUP_SCAN_MAX */
+    bool is_not_compared;  /* no model: the trash was purged, duplicates were not looked for */
 };
 /* UNAVAILABLE: there is no model, and nothing to purge was asked for. */
 NODISCARD bool memory_cleanup(struct memory_service *m, const struct caller *who,
@@ -297,7 +298,15 @@ NODISCARD bool memory_stats(struct memory_service *m, const struct caller *who, 
                             struct arena *a, struct memory_stats_result *out,
                             struct error *err);
 
-struct memory_health_result {
+/* The n most frequent tags of live memories, and how many different ones there are. */
+NODISCARD bool memory_tags(struct memory_service *m, const struct caller *who, size_t n,
+                           struct arena *a, const struct memory_named_count **out,
+                           size_t *out_n, int64_t *out_unique, struct error *err);
+
+/* Whether memories can be read and written just now; quick, for monitors that ask often. */
+NODISCARD bool memory_probe(struct memory_service *m, struct error *err);
+
+struct memory_health_result { /* a thorough check, which takes longer the more there is */
     bool is_healthy;
     struct str message; /* why not, or "all checks passed" */
     bool has_model;

@@ -13,10 +13,11 @@
 #define SIMILAR_COSINE                                                                         \
     0.85 /* from here on two texts are reported as similar when one is stored */
 #define SIMILAR_MAX     5
-#define TAG_NONE        STR("untagged") /* stored where there are no tags */
-#define QUERY_MAX_BYTES 16384           /* of a search's query; longer ones are refused */
-#define QUERY_WORDS_MAX 64              /* different words of a query that are searched for */
-#define SPACE_SCAN_PAGE 500             /* memories read at a time when all are gone through */
+#define TAG_NONE_TEXT   "untagged" /* stored where there are no tags */
+#define TAG_NONE        STR(TAG_NONE_TEXT)
+#define QUERY_MAX_BYTES 16384 /* of a search's query; longer ones are refused */
+#define QUERY_WORDS_MAX 64    /* different words of a query that are searched for */
+#define SPACE_SCAN_PAGE 500   /* memories read at a time when all are gone through */
 
 struct timing { /* of one kind of call, since this process started */
     int64_t n;

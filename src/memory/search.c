@@ -12,7 +12,6 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "embed/embed.h"
 #include "text/text.h"
 
@@ -31,8 +30,9 @@ struct search {
     struct arena *a;
     struct memory_filter filter; /* ready for the store */
     size_t wanted;               /* offset + limit */
-    struct hit *hits;            /* best first, at most wanted + 1 */
+    struct hit *hits;            /* best first, from place `first` to at most wanted + 1 */
     size_t n_hits;
+    size_t first;
     struct memory_search_result *out;
 };
 
@@ -171,7 +171,7 @@ static int compare_hits(const void *a, const void *b)
     return str_cmp(x->memory.hash, y->memory.hash);
 }
 
-/* The memories of the first n candidates; one deleted meanwhile is left out. */
+/* The memories of the candidates from s->first to n; one deleted meanwhile is left out. */
 static bool read_hits(struct search *s, const struct candidate *list, size_t n,
                       struct error *err)
 {
@@ -179,6 +179,8 @@ static bool read_hits(struct search *s, const struct candidate *list, size_t n,
     struct memory *memories;
     size_t n_memories, at = 0;
 
+    list += s->first;
+    n -= s->first;
     for (size_t i = 0; i < n; i++)
         rows[i] = list[i].row;
     if (!store_get_rows(s->m->options.store, s->a, s->who->space, rows, n, &memories,
@@ -192,12 +194,34 @@ static bool read_hits(struct search *s, const struct candidate *list, size_t n,
                                   .score = list[at].score,
                                   .parts = {list[at].cosine, list[at].words, -1, -1},
                                   .via = via_of(&list[at])};
-        add_terms(s, &s->hits[i], at);
+        add_terms(s, &s->hits[i], s->first + at);
     }
     s->n_hits = n_memories;
-    if (n_memories && has_terms(s))
+    if (n_memories && has_terms(s) && s->first == 0)
         qsort(s->hits, MIN(n_memories, (size_t)TERMS_DEPTH), sizeof(*s->hits), compare_hits);
     return true;
+}
+
+static bool is_good(const struct candidate *c)
+{
+    return c->cosine >= FALLBACK_GOOD_COSINE;
+}
+
+static bool wants_fallback(const struct search *s, const struct candidate *list, size_t n)
+{
+    size_t n_good = 0;
+
+    for (size_t i = 0; i < n; i++)
+        n_good += is_good(&list[i]);
+    return s->request->use_fallback && n_good < FALLBACK_GOOD_HITS;
+}
+
+/* Memories are read from here on: the page alone, unless what comes before it has a say in the order. */
+static size_t first_to_read(const struct search *s, size_t n)
+{
+    size_t first = MIN(s->request->offset, n);
+
+    return s->out->used_fallback || (has_terms(s) && first < TERMS_DEPTH) ? 0 : first;
 }
 
 static bool search_by_rank(struct search *s, struct error *err)
@@ -208,7 +232,10 @@ static bool search_by_rank(struct search *s, struct error *err)
     if (!make_candidates(s, &list, &n, err))
         return false;
     s->out->n_candidates = n;
-    return read_hits(s, list, MIN(n, has_terms(s) ? depth_of(s) : s->wanted + 1), err);
+    s->out->used_fallback = wants_fallback(s, list, n);
+    s->first = first_to_read(s, n);
+    return read_hits(s, list,
+                     MIN(n, has_terms(s) && s->first == 0 ? depth_of(s) : s->wanted + 1), err);
 }
 
 static bool search_by_list(struct search *s, struct str via, double score, struct error *err)
@@ -216,8 +243,9 @@ static bool search_by_list(struct search *s, struct str via, double score, struc
     struct memory *memories;
     size_t n, total;
 
-    if (!store_list(s->m->options.store, s->a, s->who->space, &s->filter, 0, s->wanted + 1,
-                    &memories, &n, &total, err))
+    s->first = s->request->offset;
+    if (!store_list(s->m->options.store, s->a, s->who->space, &s->filter, s->first,
+                    s->request->limit + 1, &memories, &n, &total, err))
         return false;
     s->out->n_candidates = total;
     s->hits = ARENA_NEW(s->a, struct hit, n);
@@ -228,15 +256,6 @@ static bool search_by_list(struct search *s, struct str via, double score, struc
 }
 
 /* -- fallback --------------------------------------------------------------------------------- */
-
-static size_t count_good(const struct search *s)
-{
-    size_t n = 0;
-
-    for (size_t i = 0; i < s->n_hits; i++)
-        n += s->hits[i].parts.cosine >= FALLBACK_GOOD_COSINE;
-    return n;
-}
 
 static bool is_among_hits(const struct search *s, int64_t row)
 {
@@ -325,7 +344,7 @@ static bool fall_back(struct search *s, struct error *err)
     const struct hit *ranked = s->hits;
     size_t n = s->n_hits;
 
-    if (!s->request->use_fallback || count_good(s) >= FALLBACK_GOOD_HITS)
+    if (!s->out->used_fallback)
         return true;
     s->hits = ARENA_NEW(s->a, struct hit, n + s->wanted + 1);
     s->n_hits = 0;
@@ -333,7 +352,6 @@ static bool fall_back(struct search *s, struct error *err)
     if (!add_exact_matches(s, err) || !add_tag_matches(s, err))
         return false;
     add_ranked(s, ranked, n, true);
-    s->out->used_fallback = true;
     return true;
 }
 
@@ -363,24 +381,22 @@ static void drop_low_scores(struct search *s)
 
 static void take_page(struct search *s)
 {
-    size_t from = MIN(s->request->offset, s->n_hits);
-    size_t to = MIN(s->wanted, s->n_hits);
+    size_t from = MIN(s->request->offset - s->first, s->n_hits);
+    size_t to = MIN(s->wanted - s->first, s->n_hits);
 
     s->out->hits = s->hits + from;
     s->out->n_hits = to - from;
     s->out->has_more = s->n_hits > to;
 }
 
-/* What the caller gets to see counts as accessed; failing to count fails no search. */
+/* What the caller gets to see counts as accessed. */
 static void count_accesses(const struct search *s)
 {
     int64_t *rows = ARENA_NEW(s->a, int64_t, s->out->n_hits);
-    struct error err = {0};
 
     for (size_t i = 0; i < s->out->n_hits; i++)
         rows[i] = s->out->hits[i].memory.row;
-    if (!store_touch(s->m->options.store, rows, s->out->n_hits, s->request->now_ms, &err))
-        log_event(LOG_WARN, "search.touch", "text=\"%s\"", err.text);
+    store_touch(s->m->options.store, rows, s->out->n_hits, s->request->now_ms);
 }
 
 bool memory_search(struct memory_service *m, const struct caller *who,

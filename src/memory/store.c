@@ -62,9 +62,15 @@ static bool prepare_metadata(struct intake *in, struct error *err)
     if (r->metadata.len &&
         !json_merge_text(in->a, in->metadata, r->metadata, &in->metadata, err))
         return false;
-    return add_metadata(in, "conversation_id", r->conversation_id, err) &&
-           add_metadata(in, "hostname", r->hostname, err) &&
-           add_metadata(in, "requested_type", in->out->requested_type, err);
+    if (!add_metadata(in, "conversation_id", r->conversation_id, err) ||
+        !add_metadata(in, "hostname", r->hostname, err) ||
+        !add_metadata(in, "requested_type", in->out->requested_type, err))
+        return false;
+    if (in->metadata.len > MEMORY_METADATA_MAX_BYTES)
+        return error_set(err, ERROR_LIMIT,
+                         "metadata would have %zu bytes, at most %zu are allowed",
+                         in->metadata.len, MEMORY_METADATA_MAX_BYTES);
+    return true;
 }
 
 /* The given tags, the host's, or the one that says there are none. */

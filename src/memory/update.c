@@ -84,34 +84,51 @@ static bool is_removed(struct str tag, const struct str *removed, size_t n)
     return false;
 }
 
+struct tag_set {
+    const struct str *tags;
+    size_t n;
+};
+
+static struct tag_set normalised(struct arena *a, const struct str *tags, size_t n)
+{
+    struct tag_set set;
+
+    memory_normalise_tags(a, tags, n, &set.tags, &set.n);
+    return set;
+}
+
+/* Adds what is not to be removed, and no placeholder; how many there are then. */
+static size_t add_kept(struct tag_set from, struct tag_set removed, struct str *out, size_t n)
+{
+    for (size_t i = 0; i < from.n; i++) {
+        if (!str_eq(from.tags[i], TAG_NONE) &&
+            !is_removed(from.tags[i], removed.tags, removed.n))
+            out[n++] = from.tags[i];
+    }
+    return n;
+}
+
+/* Removed ones go first, so that they do not count against the limit. */
 static bool change_tags(struct update *u, struct error *err)
 {
     const struct memory_update_request *r = u->request;
-    const struct str *base = r->has_tags ? r->tags : u->now.tags, *removed, *tags;
-    size_t n_base = r->has_tags ? r->n_tags : u->now.n_tags, n_removed, n = 0, n_tags;
-    struct str *all = ARENA_NEW(u->a, struct str, n_base + r->n_add_tags + 1);
+    struct tag_set base = r->has_tags ? normalised(u->a, r->tags, r->n_tags)
+                                      : normalised(u->a, u->now.tags, u->now.n_tags);
+    struct tag_set added = normalised(u->a, r->add_tags, r->n_add_tags);
+    struct tag_set removed = normalised(u->a, r->remove_tags, r->n_remove_tags);
+    struct str *kept = ARENA_NEW(u->a, struct str, base.n + added.n);
+    size_t n = add_kept(base, removed, kept, 0);
+    static const struct str none[] = {STR_INIT(TAG_NONE_TEXT)};
+    struct tag_set all = normalised(u->a, kept, add_kept(added, removed, kept, n));
 
-    for (size_t i = 0; i < n_base; i++)
-        all[n++] = base[i];
-    for (size_t i = 0; i < r->n_add_tags; i++)
-        all[n++] = r->add_tags[i];
-    memory_normalise_tags(u->a, all, n, &tags, &n_tags);
-    memory_normalise_tags(u->a, r->remove_tags, r->n_remove_tags, &removed, &n_removed);
-    n = 0;
-    for (size_t i = 0; i < n_tags; i++) {
-        bool is_placeholder = n_tags > 1 && str_eq(tags[i], TAG_NONE);
-
-        if (!is_placeholder && !is_removed(tags[i], removed, n_removed))
-            all[n++] = tags[i];
-    }
-    if (n == 0)
-        all[n++] = TAG_NONE;
-    if (same_tags(&u->now, all, n))
+    if (all.n == 0)
+        all = (struct tag_set){none, 1};
+    if (same_tags(&u->now, all.tags, all.n))
         return true;
-    u->now.tags = all;
-    u->now.n_tags = n;
+    u->now.tags = all.tags;
+    u->now.n_tags = all.n;
     u->changed[u->n_changed++] = "tags";
-    return check_tags(all, n, "tags", err);
+    return check_tags(all.tags, all.n, "tags", err);
 }
 
 static void change_type(struct update *u)
@@ -143,7 +160,7 @@ static bool change_metadata(struct update *u, struct error *err)
         if (!is_ok)
             return false;
     }
-    if (merged.len > MEMORY_METADATA_MAX_BYTES)
+    if (merged.len > MEMORY_METADATA_MAX_BYTES && merged.len > u->now.metadata.len)
         return error_set(err, ERROR_LIMIT,
                          "metadata would have %zu bytes, at most %zu are allowed", merged.len,
                          MEMORY_METADATA_MAX_BYTES);
@@ -160,6 +177,9 @@ static void change_times(struct update *u)
     const struct memory_update_request *r = u->request;
     bool is_content_change = false;
     int64_t updated = u->now.updated_ms;
+
+    if (r->is_versioned) /* a new memory has times of its own */
+        return;
 
     for (size_t i = 0; i < u->n_changed; i++)
         is_content_change |= strcmp(u->changed[i], "custom_metadata") != 0;
@@ -251,27 +271,52 @@ static bool update_in_place(struct update *u, struct error *err)
 
 /* -- a new version ---------------------------------------------------------------------------- */
 
-static bool supersede(struct update *u, struct str *out_parent, struct error *err)
+/* One try: what is read now, with the new content. CONFLICT: it was changed meanwhile. */
+static bool try_supersede(struct update *u, const struct store_vectors *vectors,
+                          struct str *out_parent, struct error *err)
 {
     const struct store_actor actor = actor_of(u->who, u->request->now_ms);
     struct store_item next;
-    bool is_cut;
 
     if (!read_current(u, err) || !change_fields(u, err))
         return false;
     *out_parent = u->now.hash;
-    next = (struct store_item){.memory = u->now};
+    next = (struct store_item){.memory = u->now, .vectors = *vectors};
+    if (!json_merge_text(u->a, u->now.metadata,
+                         STR("{\"superseded_by\":null,\"evolution_reason\":null}"),
+                         &next.memory.metadata, err)) /* of the old one */
+        return false;
     next.memory.content = u->request->content;
     next.memory.hash = memory_hash(u->a, next.memory.content);
     next.memory.parent = u->now.hash;
     next.memory.created_ms = next.memory.updated_ms = u->request->now_ms;
-    if (!embed_content(u->m, u->a, next.memory.content, &next.vectors, &is_cut, err) ||
-        !store_supersede(u->m->options.store, &actor, u->now.hash, u->request->reason, &next,
+    if (!store_supersede(u->m->options.store, &actor, u->now.hash, u->request->reason, &next,
                          err))
         return false;
     u->now.hash = next.memory.hash;
     u->changed[u->n_changed++] = "content";
     return true;
+}
+
+static bool supersede(struct update *u, struct str *out_parent, struct error *err)
+{
+    struct store_vectors vectors;
+    struct error problem = {0};
+    bool is_cut;
+
+    if (!read_current(u, err) ||
+        !embed_content(u->m, u->a, u->request->content, &vectors, &is_cut, err))
+        return false;
+    for (int i = 0; i < UPDATE_TRIES_MAX; i++) {
+        problem = (struct error){0};
+        if (try_supersede(u, &vectors, out_parent, &problem))
+            return true;
+        if (problem.kind != ERROR_CONFLICT)
+            break;
+    }
+    if (err)
+        *err = problem;
+    return false;
 }
 
 bool memory_update(struct memory_service *m, const struct caller *who,

@@ -37,10 +37,11 @@ static bool wants_more(const struct reindex *r)
     return !r->report || r->report(r->ctx, &r->progress);
 }
 
-/* What has no vector of the model, in order of rows. */
-static bool reindex_missing(struct reindex *r, struct error *err)
+/* In order of rows: what is stored or deleted meanwhile moves nothing. What has no vector of the model,
+ * or everything. */
+static bool reindex(struct reindex *r, bool is_all, struct error *err)
 {
-    struct str model = embed_model_id(r->m->options.embedder);
+    struct str model = is_all ? STR("") : embed_model_id(r->m->options.embedder);
     int64_t after = 0;
 
     for (;;) {
@@ -48,8 +49,8 @@ static bool reindex_missing(struct reindex *r, struct error *err)
         struct memory *memories;
         size_t n;
 
-        if (!store_list_unembedded(r->m->options.store, &a, r->who->space, model, after,
-                                   REINDEX_STEP, &memories, &n, err))
+        if (!store_list_by_row(r->m->options.store, &a, r->who->space, model, after,
+                               REINDEX_STEP, &memories, &n, err))
             return false;
         for (size_t i = 0; i < n; i++) {
             if (!embed_one(r, &memories[i], err))
@@ -59,31 +60,6 @@ static bool reindex_missing(struct reindex *r, struct error *err)
         if (!wants_more(r) || n < REINDEX_STEP)
             return true;
     }
-}
-
-/* Everything anew, newest first; a memory stored meanwhile has its vector already. */
-static bool reindex_all(struct reindex *r, struct error *err)
-{
-    const struct memory_filter all = {.has_superseded = true};
-    size_t total = 1;
-
-    for (size_t at = 0; at < total;) {
-        AUTO_ARENA a = {0};
-        struct memory *memories;
-        size_t n;
-
-        if (!store_list(r->m->options.store, &a, r->who->space, &all, at, REINDEX_STEP,
-                        &memories, &n, &total, err))
-            return false;
-        for (size_t i = 0; i < n; i++) {
-            if (!embed_one(r, &memories[i], err))
-                return false;
-        }
-        at += n;
-        if (!wants_more(r) || n == 0)
-            break;
-    }
-    return true;
 }
 
 bool memory_reindex(struct memory_service *m, const struct caller *who, bool is_all,
@@ -102,7 +78,7 @@ bool memory_reindex(struct memory_service *m, const struct caller *who, bool is_
                      err))
         return false;
     r.progress.total = (size_t)(is_all ? stats.n_live : stats.n_live - stats.n_with_vector);
-    if (is_all ? !reindex_all(&r, err) : !reindex_missing(&r, err))
+    if (!reindex(&r, is_all, err))
         return false;
     *out_n = r.progress.done;
     return true;
@@ -143,6 +119,19 @@ static bool count_names(const struct memory_service *m, const struct caller *who
         return false;
     out->types = named_counts(a, types, out->n_types);
     out->tags = named_counts(a, tags, out->n_tags);
+    return true;
+}
+
+bool memory_tags(struct memory_service *m, const struct caller *who, size_t n, struct arena *a,
+                 const struct memory_named_count **out, size_t *out_n, int64_t *out_unique,
+                 struct error *err)
+{
+    struct store_count *tags;
+
+    if (!may(who, SCOPE_READ, err) ||
+        !store_count_tags(m->options.store, a, who->space, n, &tags, out_n, out_unique, err))
+        return false;
+    *out = named_counts(a, tags, *out_n);
     return true;
 }
 
@@ -224,6 +213,25 @@ static void check_model(const struct memory_service *m, struct arena *a,
         note(a, r, "the model gives wrong vectors; run 'memoryd model verify'");
 }
 
+static bool check_index(const struct memory_service *m, const struct caller *who,
+                        struct arena *a, struct memory_health_result *r, struct error *err)
+{
+    const struct embedder *e = m->options.embedder;
+
+    r->is_index_ok = true;
+    if (e && !store_check_vectors(m->options.store, who->space, embed_model_id(e), embed_dim(e),
+                                  &r->is_index_ok, err))
+        return false;
+    if (!r->is_index_ok)
+        note(a, r, "the vector index does not match the stored vectors; run 'memoryd reindex'");
+    return true;
+}
+
+bool memory_probe(struct memory_service *m, struct error *err)
+{
+    return store_probe(m->options.store, err);
+}
+
 bool memory_health(struct memory_service *m, const struct caller *who, struct arena *a,
                    struct memory_health_result *out, struct error *err)
 {
@@ -242,7 +250,8 @@ bool memory_health(struct memory_service *m, const struct caller *who, struct ar
     if (!r.is_words_ok)
         note(a, &r, "the word index misses memories");
     check_model(m, a, &r);
-    r.is_index_ok = !r.has_model || stats.n_with_vector <= stats.n_live;
+    if (!check_index(m, who, a, &r, err))
+        return false;
     r.n_live = stats.n_live;
     r.n_trashed = stats.n_trashed;
     r.n_with_vector = stats.n_with_vector;

@@ -12,20 +12,14 @@
 
 static bool is_healthy(struct memory_service *memory, struct http_request *r)
 {
-    struct memory_health_result health = {0};
-    struct caller who = rest_caller();
     struct error err = {0};
     char quoted[LOG_QUOTE_MAX];
+    bool is_ok = memory_probe(memory, &err);
 
-    if (!memory_health(memory, &who, http_request_arena(r), &health, &err)) {
+    if (!is_ok)
         log_event(LOG_ERROR, "rest.health", "id=%llu reason=%s",
                   (unsigned long long)http_request_id(r), log_quote(str_c(err.text), quoted));
-        return false;
-    }
-    if (!health.is_healthy)
-        log_event(LOG_WARN, "rest.health", "id=%llu reason=%s",
-                  (unsigned long long)http_request_id(r), log_quote(health.message, quoted));
-    return health.is_healthy;
+    return is_ok;
 }
 
 static void reply_health(struct http_request *r, void *memory, json_t *body)

@@ -9,9 +9,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_int.h"
 
+#include <dirent.h>
+#include <unistd.h>
+
 #include "base/alloc.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
+#include "sys/sys.h"
 
 #define FINGERPRINT_BYTES 24
 
@@ -30,6 +34,8 @@ static void digest_of_set(const struct vector_set *set, unsigned char out[CRYPTO
     crypto_sha256(buf_str(&b), out);
 }
 
+#define NAME_PART "-index-"
+
 /* memory.db-index-0123456789abcdef */
 static const char *path_of(struct buf *b, const struct vector_set *set)
 {
@@ -38,7 +44,7 @@ static const char *path_of(struct buf *b, const struct vector_set *set)
 
     digest_of_set(set, digest);
     crypto_hex(digest, 8, hex);
-    buf_printf(b, "%s-index-%s", vectors_path(set->owner), hex);
+    buf_printf(b, "%s" NAME_PART "%s", vectors_path(set->owner), hex);
     return buf_cstr(b);
 }
 
@@ -112,4 +118,21 @@ void checkpoint_save(struct vector_set *set, sqlite3 *db)
                     &set->current, &err))
         log_event(LOG_WARN, "store.checkpoint", "text=\"%s; starts take longer without it\"",
                   err.text);
+}
+
+void checkpoint_delete_all(const char *db_path)
+{
+    AUTO_ARENA a = {0};
+    struct str folder = sys_dirname(&a, str_c(db_path));
+    const char *slash = strrchr(db_path, '/');
+    struct str prefix = arena_printf(&a, "%s" NAME_PART, slash ? slash + 1 : db_path);
+    DIR *dir = opendir(arena_cstr(&a, folder));
+
+    if (!dir)
+        return;
+    for (const struct dirent *e = readdir(dir); e; e = readdir(dir)) {
+        if (str_starts(str_c(e->d_name), prefix))
+            unlink(sys_join(&a, folder, str_c(e->d_name)).ptr);
+    }
+    closedir(dir);
 }

@@ -148,6 +148,37 @@ bool store_rank_vectors(struct store *s, struct arena *a, struct str space,
     return true;
 }
 
+#define CHECK_TRIES_MAX 5 /* others may write between the two counts */
+
+bool store_check_vectors(struct store *s, struct str space, struct str model_id, size_t dim,
+                         bool *out_ok, struct error *err)
+{
+    AUTO_READER r = {0};
+    AUTO_VECTOR_SET *set = NULL;
+    AUTO_STMT *q = NULL;
+    bool has_row;
+
+    if (!vectors_take(s->vectors, space, model_id, dim, &set, err) ||
+        !reader_take(s, &r, err) ||
+        !db_prepare(r.db,
+                    "SELECT count(*) FROM vector v JOIN memory m ON m.row = v.row"
+                    " WHERE m.space = ?1 AND v.model = ?2 AND v.dim = ?3",
+                    &q, err))
+        return false;
+    db_bind_str(q, 1, space);
+    db_bind_str(q, 2, model_id);
+    sqlite3_bind_int64(q, 3, (int64_t)dim);
+    *out_ok = false;
+    for (int i = 0; i < CHECK_TRIES_MAX && !*out_ok; i++) {
+        sqlite3_reset(q);
+        if (!vectors_follow(set, r.db, err) ||
+            !db_step(r.db, q, &has_row, "count vectors", err))
+            return false;
+        *out_ok = sqlite3_column_int64(q, 0) == (int64_t)index_count(set->index);
+    }
+    return true;
+}
+
 /* -- stored vectors ---------------------------------------------------------------------------- */
 
 static bool read_vectors(struct arena *a, sqlite3_stmt *q, struct store_vectors *out,

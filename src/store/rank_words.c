@@ -11,10 +11,16 @@
 #include "store/store_int.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "base/vec.h"
 
 #define TAG_WEIGHT 2.0
+
+/* Ranking costs a few microseconds for each memory that has one of the words. So of the words the rarest
+ * are taken, as many as stand in this many memories together, and at least one: common words say little
+ * about a memory that has none of the rare ones. */
+#define ROWS_MAX   1500
 #define RARE_SCORE 2.0 /* times the logarithm of the number of memories */
 
 /* "a" OR "b": each word as an FTS5 string, so that no character in it is an operator. */
@@ -36,6 +42,74 @@ static struct str match_expression(struct arena *a, const struct str *words, siz
     }
     return arena_dup(a, buf_str(&b));
 }
+
+/* -- which words ------------------------------------------------------------------------------- */
+
+struct word {
+    struct str text;
+    int64_t n; /* memories that have it, counted up to a limit */
+};
+
+static int compare_words(const void *a, const void *b)
+{
+    const struct word *x = a, *y = b;
+
+    return (x->n > y->n) - (x->n < y->n);
+}
+
+/* In how many memories each word stands, up to the limit. */
+static bool count_words(struct arena *a, sqlite3 *db, struct word *words, size_t n,
+                        int64_t limit, struct error *err)
+{
+    AUTO_STMT *q = NULL;
+    bool has_row;
+
+    if (!db_prepare(db,
+                    "SELECT count(*) FROM"
+                    " (SELECT 1 FROM memory_fts WHERE memory_fts MATCH ?1 LIMIT ?2)",
+                    &q, err))
+        return false;
+    sqlite3_bind_int64(q, 2, limit);
+    for (size_t i = 0; i < n; i++) {
+        sqlite3_reset(q);
+        db_bind_str(q, 1, match_expression(a, &words[i].text, 1));
+        if (!db_step(db, q, &has_row, "count words", err))
+            return false;
+        words[i].n = sqlite3_column_int64(q, 0);
+    }
+    return true;
+}
+
+/* The rarest of the words to the front; *out_n of them are to be ranked by. */
+static bool choose_words(struct arena *a, sqlite3 *db, const struct str *texts, size_t n,
+                         struct str *out, size_t *out_n, struct error *err)
+{
+    struct word *words = ARENA_NEW(a, struct word, n);
+    int64_t n_rows = 0;
+
+    for (size_t i = 0; i < n; i++)
+        words[i].text = texts[i];
+    *out_n = 0;
+    if (n > 1) {
+        if (!count_words(a, db, words, n, ROWS_MAX + 1, err))
+            return false;
+        qsort(words, n, sizeof(*words), compare_words);
+        if (words[0].n > ROWS_MAX) { /* all are common: how common? */
+            if (!count_words(a, db, words, n, INT64_MAX, err))
+                return false;
+            qsort(words, n, sizeof(*words), compare_words);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        n_rows += words[i].n;
+        if (i > 0 && n_rows > ROWS_MAX)
+            break;
+        out[(*out_n)++] = words[i].text;
+    }
+    return true;
+}
+
+/* -- the ranking ------------------------------------------------------------------------------- */
 
 static bool read_ranking(struct arena *a, sqlite3 *db, sqlite3_stmt *q, size_t limit,
                          struct word_ranking *out, struct error *err)
@@ -76,6 +150,8 @@ bool store_rank_words(struct store *s, struct arena *a, struct str space,
     AUTO_READER r = {0};
     AUTO_STMT *q = NULL;
     AUTO_BUF sql = {0};
+    struct str *chosen = ARENA_NEW(a, struct str, n_words);
+    size_t n_chosen;
 
     *out = (struct word_ranking){0};
     if (n_words == 0 || limit == 0 || filter->trash == TRASH_ONLY) /* not in the index */
@@ -85,10 +161,12 @@ bool store_rank_words(struct store *s, struct arena *a, struct str space,
                     " WHERE memory_fts MATCH ?20 AND m.space = ?1");
     filter_sql(filter, &sql);
     buf_add_c(&sql, " ORDER BY score, m.row LIMIT ?21");
-    if (!reader_take(s, &r, err) || !db_prepare(r.db, buf_cstr(&sql), &q, err))
+    if (!reader_take(s, &r, err) ||
+        !choose_words(a, r.db, words, n_words, chosen, &n_chosen, err) ||
+        !db_prepare(r.db, buf_cstr(&sql), &q, err))
         return false;
     filter_bind(a, q, space, filter);
-    db_bind_str(q, FILTER_PARAM_FREE, match_expression(a, words, n_words));
+    db_bind_str(q, FILTER_PARAM_FREE, match_expression(a, chosen, n_chosen));
     sqlite3_bind_int64(q, FILTER_PARAM_FREE + 1, (int64_t)limit);
     sqlite3_bind_double(q, FILTER_PARAM_FREE + 2, TAG_WEIGHT);
     return read_ranking(a, r.db, q, limit, out, err) &&

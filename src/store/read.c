@@ -247,9 +247,44 @@ bool store_list(struct store *s, struct arena *a, struct str space,
     return is_ok;
 }
 
-bool store_list_unembedded(struct store *s, struct arena *a, struct str space,
-                           struct str model_id, int64_t after_row, size_t limit,
-                           struct memory **out, size_t *out_n, struct error *err)
+struct hashes VEC(struct str);
+
+bool store_list_hashes(struct store *s, struct arena *a, struct str space,
+                       const struct memory_filter *filter, const struct str **out,
+                       size_t *out_n, struct error *err)
+{
+    AUTO_READER r = {0};
+    AUTO_STMT *q = NULL;
+    AUTO_BUF sql = {0};
+    struct hashes list = {0};
+    bool has_row = true, is_ok = true;
+    struct str *copy;
+
+    if (filter->stale_before_ms)
+        touch_write(s);
+    buf_add_c(&sql, "SELECT m.hash FROM memory m WHERE m.space = ?1");
+    filter_sql(filter, &sql);
+    buf_add_c(&sql, " ORDER BY m.row");
+    if (!reader_take(s, &r, err) || !db_prepare(r.db, buf_cstr(&sql), &q, err))
+        return false;
+    filter_bind(a, q, space, filter);
+    while (is_ok && has_row) {
+        is_ok = db_step(r.db, q, &has_row, "apply the filters", err);
+        if (is_ok && has_row)
+            VEC_PUSH(&list, db_column_str(a, q, 0));
+    }
+    copy = ARENA_NEW(a, struct str, list.len);
+    if (list.len)
+        memcpy(copy, list.ptr, list.len * sizeof(*copy));
+    *out = copy;
+    *out_n = list.len;
+    VEC_DEINIT(&list);
+    return is_ok;
+}
+
+bool store_list_by_row(struct store *s, struct arena *a, struct str space, struct str model_id,
+                       int64_t after_row, size_t limit, struct memory **out, size_t *out_n,
+                       struct error *err)
 {
     AUTO_READER r = {0};
     AUTO_STMT *q = NULL;
@@ -257,8 +292,9 @@ bool store_list_unembedded(struct store *s, struct arena *a, struct str space,
     if (!reader_take(s, &r, err) ||
         !db_prepare(r.db,
                     "SELECT" MEMORY_COLUMNS "FROM memory m"
-                    " WHERE m.space = ?1 AND m.row > ?2 AND m.deleted_ms = 0 AND NOT EXISTS"
-                    " (SELECT 1 FROM vector v WHERE v.row = m.row AND v.model = ?3)"
+                    " WHERE m.space = ?1 AND m.row > ?2 AND m.deleted_ms = 0"
+                    " AND (?3 = '' OR NOT EXISTS"
+                    " (SELECT 1 FROM vector v WHERE v.row = m.row AND v.model = ?3))"
                     " ORDER BY m.row LIMIT ?4",
                     &q, err))
         return false;

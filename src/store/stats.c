@@ -140,14 +140,19 @@ bool store_stats(struct store *s, struct str space, struct str model_id,
 {
     AUTO_READER r = {0};
     struct store_stats stats;
+    bool is_ok;
 
-    if (!reader_take(s, &r, err) || !read_totals(r.db, space, model_id, &stats, err) ||
-        !read_number(r.db,
-                     "SELECT count(*) FROM memory_fts_docsize d JOIN memory m ON m.row = d.id"
-                     " WHERE m.space = ?1",
-                     space, &stats.n_fts, err) ||
-        !read_number(r.db, "SELECT count(*) FROM change WHERE space = ?1", space,
-                     &stats.n_changes, err))
+    if (!reader_take(s, &r, err) || !db_exec(r.db, "BEGIN", err)) /* all of one moment */
+        return false;
+    is_ok = read_totals(r.db, space, model_id, &stats, err) &&
+            read_number(r.db,
+                        "SELECT count(*) FROM memory_fts_docsize d JOIN memory m"
+                        " ON m.row = d.id WHERE m.space = ?1",
+                        space, &stats.n_fts, err) &&
+            read_number(r.db, "SELECT count(*) FROM change WHERE space = ?1", space,
+                        &stats.n_changes, err);
+    sqlite3_exec(r.db, "COMMIT", NULL, NULL, NULL);
+    if (!is_ok)
         return false;
     stats.bytes_on_disk = bytes_on_disk(s);
     stats.index_bytes = vectors_bytes(s->vectors, space);
@@ -218,6 +223,17 @@ static bool check_words(struct store *s, struct str *out_problem, struct error *
     *out_problem = STR("the word index does not match the memories; see 'Damaged database' "
                        "in docs/storage.md");
     return true;
+}
+
+bool store_probe(struct store *s, struct error *err)
+{
+    AUTO_READER r = {0};
+    AUTO_WRITER w = {0};
+
+    return reader_take(s, &r, err) && db_exec(r.db, "SELECT max(seq) FROM change", err) &&
+           (!write_try(s, &w) ||
+            db_exec(w.db, "UPDATE meta SET value = value || '' WHERE name = 'written_by'",
+                    err));
 }
 
 bool store_check(struct store *s, struct arena *a, struct str *out_problem, struct error *err)

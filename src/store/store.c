@@ -142,6 +142,36 @@ bool write_begin(struct store *s, struct writer *out, struct error *err)
     return true;
 }
 
+/* How long this connection waits for others, which a pragma of the user's may have set. */
+static int busy_timeout_of(sqlite3 *db)
+{
+    AUTO_STMT *q = NULL;
+    bool has_row;
+
+    if (!db_prepare(db, "PRAGMA busy_timeout", &q, NULL) ||
+        !db_step(db, q, &has_row, "read a pragma", NULL) || !has_row)
+        return STORE_BUSY_TIMEOUT_MS;
+    return sqlite3_column_int(q, 0);
+}
+
+bool write_try(struct store *s, struct writer *out)
+{
+    int timeout_ms;
+    bool is_ok;
+
+    if (!mutex_try_lock(&s->write_lock))
+        return false;
+    timeout_ms = busy_timeout_of(s->writer);
+    sqlite3_busy_timeout(s->writer, 0);
+    is_ok = db_exec(s->writer, "BEGIN IMMEDIATE", NULL);
+    sqlite3_busy_timeout(s->writer, timeout_ms);
+    if (is_ok)
+        *out = (struct writer){s, s->writer, true};
+    else
+        mutex_unlock(&s->write_lock);
+    return is_ok;
+}
+
 bool write_commit(struct writer *w, struct error *err)
 {
     touch_flush(w->store, w->db);

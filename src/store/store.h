@@ -71,8 +71,8 @@ struct store_item {
 
 /*
  * Adds all of the memories or, on an error, none of them; row, space and revision are set here. A live
- * memory with the same hash leaves everything as it is: DUPLICATE. One in the trash is taken out with
- * the fields given, its earlier state kept as a revision: REVIVED.
+ * memory with the same hash leaves everything as it is: DUPLICATE. One in the trash, or replaced by a
+ * newer version, comes back with the fields given, its earlier state kept as a revision: REVIVED.
  */
 NODISCARD bool store_put(struct store *s, const struct store_actor *who,
                          struct store_item *items, size_t n, struct error *err);
@@ -83,7 +83,8 @@ NODISCARD bool store_update(struct store *s, const struct store_actor *who,
                             const struct memory *m, struct str detail, struct error *err);
 
 /* Puts next as a new memory and marks the live memory old_hash as superseded by it, in one
- * transaction. NOT_FOUND; CONFLICT: next's hash is live already, or old is superseded already. */
+ * transaction. NOT_FOUND; CONFLICT: next's hash is live already, old has a newer version that is live, or
+ * its revision is not next->memory.revision. */
 NODISCARD bool store_supersede(struct store *s, const struct store_actor *who,
                                struct str old_hash, struct str reason, struct store_item *next,
                                struct error *err);
@@ -106,9 +107,8 @@ NODISCARD bool store_purge(struct store *s, const struct store_actor *who, int64
                            bool is_dry_run, size_t *out_n, struct error *err);
 
 /* Counts one access of each row (rows that a read of this store gave) at now_ms. Not a change: no
- * log row, updated_ms stays. Written along with the next change, or after a while. */
-NODISCARD bool store_touch(struct store *s, const int64_t *rows, size_t n_rows, int64_t now_ms,
-                           struct error *err);
+ * log row, updated_ms stays. Written along with the next change, or after a while; never waits. */
+void store_touch(struct store *s, const int64_t *rows, size_t n_rows, int64_t now_ms);
 
 /* Gives a memory its vectors for a model (reindex, or stored while no model was there). */
 NODISCARD bool store_set_vectors(struct store *s, struct str space, int64_t row,
@@ -162,9 +162,13 @@ NODISCARD bool store_get_vectors(struct store *s, struct arena *a, struct str sp
                                  struct error *err);
 
 /* Live memories of the space without vectors of this model, by row, above after_row. */
-NODISCARD bool store_list_unembedded(struct store *s, struct arena *a, struct str space,
-                                     struct str model_id, int64_t after_row, size_t limit,
-                                     struct memory **out, size_t *out_n, struct error *err);
+/* The hashes of all that the filter lets through, in order of rows. */
+NODISCARD bool store_list_hashes(struct store *s, struct arena *a, struct str space,
+                                 const struct memory_filter *filter, const struct str **out,
+                                 size_t *out_n, struct error *err);
+NODISCARD bool store_list_by_row(struct store *s, struct arena *a, struct str space,
+                                 struct str model_id, int64_t after_row, size_t limit,
+                                 struct memory **out, size_t *out_n, struct error *err);
 
 /* The log of one memory (or of the space if hash is empty), newest first. */
 NODISCARD bool store_changes(struct store *s, struct arena *a, struct str space,
@@ -208,6 +212,12 @@ NODISCARD bool store_free_bytes(struct store *s, int64_t *out, struct error *err
 /* Live memories created in [from_ms, until_ms). */
 NODISCARD bool store_count_created(struct store *s, struct str space, int64_t from_ms,
                                    int64_t until_ms, int64_t *out, struct error *err);
+
+/* Whether the database can be read and, unless somebody writes just now, written: quick. */
+NODISCARD bool store_probe(struct store *s, struct error *err);
+/* Whether the vector index has as many memories as there are with vectors of this model. */
+NODISCARD bool store_check_vectors(struct store *s, struct str space, struct str model_id,
+                                   size_t dim, bool *out_ok, struct error *err);
 
 /* Tests the database: structure, full-text index, a write that is rolled back. *out_problem is empty
  * when all is well, else one line. */

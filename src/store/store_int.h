@@ -103,6 +103,8 @@ struct writer {
     bool is_open; /* between BEGIN and COMMIT */
 };
 NODISCARD bool write_begin(struct store *s, struct writer *out, struct error *err);
+/* The same without waiting. False: somebody else writes, or nobody can. */
+NODISCARD bool write_try(struct store *s, struct writer *out);
 NODISCARD bool write_commit(struct writer *w, struct error *err);
 void write_end(struct writer *w);
 #define AUTO_WRITER AUTO(write_end) struct writer
@@ -230,6 +232,8 @@ NODISCARD bool vectors_last_change(sqlite3 *db, int64_t *out, struct error *err)
 /* Fills the set from its file. False: there is none that is of use. */
 bool checkpoint_load(struct vector_set *set, sqlite3 *db);
 void checkpoint_save(struct vector_set *set, sqlite3 *db);
+/* Of all spaces and models: they hold something of memories that are removed for good. */
+void checkpoint_delete_all(const char *db_path);
 
 /* Whether a stored value is whole vectors of this length, all numbers, all of length 1. */
 bool vectors_are_sound(struct str blob, size_t dim, size_t *out_n_parts);

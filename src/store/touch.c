@@ -2,8 +2,8 @@
  * touch.c - counting accesses without a disk write per search.
  *
  * A search must not wait for the disk. Accesses are collected here and written along with the next
- * change, or by the first access after a while, or when somebody asks what is stale, or when the store
- * closes. A crash loses what waits: counts, never memories.
+ * change, or by the first access after a while if nobody else is writing, or when somebody asks what is
+ * stale, or when the store closes. A crash loses what waits: counts, never memories.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_int.h"
@@ -49,18 +49,26 @@ static bool collect(struct store *s, const int64_t *rows, size_t n_rows, size_t 
            (s->n_touches && now_ms - s->touched_since_ms > STORE_TOUCH_DELAY_MS);
 }
 
-bool store_touch(struct store *s, const int64_t *rows, size_t n_rows, int64_t now_ms,
-                 struct error *err)
+/* The next try comes after another while. */
+static void put_off(struct store *s, int64_t now_ms)
+{
+    MUTEX_SCOPE(&s->touch_lock);
+
+    s->touched_since_ms = now_ms;
+}
+
+void store_touch(struct store *s, const int64_t *rows, size_t n_rows, int64_t now_ms)
 {
     size_t at = 0;
 
     while (collect(s, rows, n_rows, &at, now_ms)) {
         AUTO_WRITER w = {0};
 
-        if (!write_begin(s, &w, err) || !write_commit(&w, err))
-            return false;
+        if (!write_try(s, &w) || !write_commit(&w, NULL)) {
+            put_off(s, now_ms); /* what found no room is not counted */
+            return;
+        }
     }
-    return true;
 }
 
 static size_t take_all(struct store *s, struct touch *out)

@@ -130,6 +130,12 @@ static bool count_purgeable(struct store *s, const struct store_actor *who, int6
     return true;
 }
 
+/* The word index only marks what was deleted, until its parts are merged. */
+static bool forget_words(sqlite3 *db, struct error *err)
+{
+    return db_exec(db, "INSERT INTO memory_fts (memory_fts) VALUES ('optimize')", err);
+}
+
 bool store_purge(struct store *s, const struct store_actor *who, int64_t before_ms,
                  bool is_dry_run, size_t *out_n, struct error *err)
 {
@@ -139,8 +145,10 @@ bool store_purge(struct store *s, const struct store_actor *who, int64_t before_
     if (is_dry_run)
         return count_purgeable(s, who, before_ms, out_n, err);
     if (!write_begin(s, &w, err) || !purge(w.db, who, before_ms, &n, err) ||
-        !write_commit(&w, err))
+        (n && !forget_words(w.db, err)) || !write_commit(&w, err))
         return false;
+    if (n)
+        checkpoint_delete_all(s->path);
     *out_n = n;
     return true;
 }

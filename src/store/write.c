@@ -56,8 +56,8 @@ static bool put_new(sqlite3 *db, const struct store_actor *who, const struct mem
            put_parts(db, who, m, vectors, &entry, err);
 }
 
-static bool overwrite_trashed(sqlite3 *db, int64_t row, const struct memory *m,
-                              struct error *err)
+static bool overwrite_hidden(sqlite3 *db, int64_t row, const struct memory *m,
+                             struct error *err)
 {
     AUTO_STMT *q = NULL;
 
@@ -89,10 +89,12 @@ static bool revive(sqlite3 *db, const struct store_actor *who, const struct stat
                                     .row = state->row,
                                     .hash = m->hash,
                                     .revision = state->revision + 1,
-                                    .detail = STR("{\"from_trash\":true}")};
+                                    .detail = state->is_live ? STR("{\"was_superseded\":true}")
+                                                             : STR("{\"from_trash\":true}")};
 
     return step_keep_revision(db, state->row, who->now_ms, true, err) &&
-           overwrite_trashed(db, state->row, m, err) &&
+           (!state->is_live || step_words_remove(db, state->row, err)) &&
+           overwrite_hidden(db, state->row, m, err) &&
            put_parts(db, who, m, vectors, &entry, err);
 }
 
@@ -105,9 +107,9 @@ static bool put(sqlite3 *db, const struct store_actor *who, struct store_item *i
 
     if (!step_read_state(db, who->space, m->hash, &state, err))
         return false;
-    item->result = !state.exists   ? STORE_PUT_NEW
-                   : state.is_live ? STORE_PUT_DUPLICATE
-                                   : STORE_PUT_REVIVED;
+    item->result = !state.exists                           ? STORE_PUT_NEW
+                   : state.is_live && !state.is_superseded ? STORE_PUT_DUPLICATE
+                                                           : STORE_PUT_REVIVED;
     if (item->result == STORE_PUT_NEW)
         return put_new(db, who, m, &item->vectors, err);
     return item->result == STORE_PUT_DUPLICATE ||
@@ -265,20 +267,48 @@ static bool mark_superseded(sqlite3 *db, const struct store_actor *who,
     return db_run(db, q, "mark the old version", err) && step_log(db, who, &entry, err);
 }
 
+/* Whether the newer version of a row is there; it may have been deleted. */
+static bool has_live_successor(sqlite3 *db, int64_t row, bool *out, struct error *err)
+{
+    AUTO_STMT *q = NULL;
+
+    if (!db_prepare(db,
+                    "SELECT 1 FROM memory m JOIN memory n"
+                    " ON n.space = m.space AND n.hash = m.superseded_by"
+                    " WHERE m.row = ?1 AND n.deleted_ms = 0",
+                    &q, err))
+        return false;
+    sqlite3_bind_int64(q, 1, row);
+    return db_step(db, q, out, "look for a newer version", err);
+}
+
+static bool check_supersede(sqlite3 *db, const struct state *old, struct str old_hash,
+                            int64_t revision, struct error *err)
+{
+    bool has_successor;
+
+    if (!old->is_live)
+        return step_not_found(old_hash, err);
+    if (!has_live_successor(db, old->row, &has_successor, err))
+        return false;
+    if (has_successor)
+        return error_set(err, ERROR_CONFLICT,
+                         "memory '" STR_FMT "' has a newer version already", STR_ARG(old_hash));
+    if (old->revision != revision)
+        return error_set(err, ERROR_CONFLICT, "memory '" STR_FMT "' was changed meanwhile",
+                         STR_ARG(old_hash));
+    return true;
+}
+
 bool store_supersede(struct store *s, const struct store_actor *who, struct str old_hash,
                      struct str reason, struct store_item *next, struct error *err)
 {
     AUTO_WRITER w = {0};
     struct state old;
 
-    if (!write_begin(s, &w, err) || !step_read_state(w.db, who->space, old_hash, &old, err))
-        return false;
-    if (!old.is_live)
-        return step_not_found(old_hash, err);
-    if (old.is_superseded)
-        return error_set(err, ERROR_CONFLICT,
-                         "memory '" STR_FMT "' has a newer version already", STR_ARG(old_hash));
-    if (!put(w.db, who, next, err))
+    if (!write_begin(s, &w, err) || !step_read_state(w.db, who->space, old_hash, &old, err) ||
+        !check_supersede(w.db, &old, old_hash, next->memory.revision, err) ||
+        !put(w.db, who, next, err))
         return false;
     if (next->result == STORE_PUT_DUPLICATE)
         return error_set(err, ERROR_CONFLICT, "the new text is stored already as '" STR_FMT "'",

@@ -111,6 +111,8 @@ static void add_head(const struct cleanup *u, struct buf *out)
         buf_add(out, STR(" Dry run: nothing was changed."));
     if (r->has_more)
         buf_add(out, STR(" There are more groups than the limit."));
+    if (r->n_not_compared)
+        buf_printf(out, " The %zu oldest memories were not compared.", r->n_not_compared);
 }
 
 static void add_text(const struct cleanup *u, size_t budget, struct buf *out)
@@ -136,6 +138,8 @@ static json_t *data_json(struct cleanup *u)
     obj_put_int(data, "purged", (int64_t)u->result.n_purged);
     obj_put(data, "groups", STEAL(u->page.items));
     obj_put_bool(data, "has_more", u->result.has_more);
+    if (u->result.n_not_compared)
+        obj_put_int(data, "not_compared", (int64_t)u->result.n_not_compared);
     obj_put_bool(data, "truncated", u->page.is_truncated);
     return data;
 }

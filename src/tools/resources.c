@@ -186,25 +186,27 @@ static bool read_stats(const struct tool_call *c, const struct place *p, json_t 
 static bool read_tags(const struct tool_call *c, const struct place *p, json_t *data,
                       struct error *err)
 {
-    struct memory_stats_result stats;
+    const struct memory_named_count *tags;
     json_t *names, *counts;
-    size_t from, until;
+    size_t from, until, n;
+    int64_t n_unique;
 
-    if (!memory_stats(c->memory, c->who, c->now_ms, c->arena, &stats, err))
+    if (!memory_tags(c->memory, c->who, (size_t)p->offset + TAGS_PAGE, c->arena, &tags, &n,
+                     &n_unique, err))
         return false;
     names = json_must(json_array());
     counts = json_must(json_array());
-    from = (size_t)MIN(p->offset, (int64_t)stats.n_tags);
-    until = MIN(stats.n_tags, from + TAGS_PAGE);
+    from = MIN((size_t)p->offset, n);
+    until = MIN(n, from + TAGS_PAGE);
     for (size_t i = from; i < until; i++) {
-        json_array_append_new(names, json_str(stats.tags[i].name));
-        json_array_append_new(counts, json_must(json_integer(stats.tags[i].n)));
+        json_array_append_new(names, json_str(tags[i].name));
+        json_array_append_new(counts, json_must(json_integer(tags[i].n)));
     }
     obj_put(data, "tags", names);
     obj_put(data, "memories_with_tag", counts);
     obj_put_int(data, "count", (int64_t)(until - from));
-    obj_put_int(data, "unique_tags", stats.n_unique_tags);
-    if (until < stats.n_tags)
+    obj_put_int(data, "unique_tags", n_unique);
+    if ((int64_t)until < n_unique)
         obj_put_int(data, "next_offset", (int64_t)until);
     return true;
 }

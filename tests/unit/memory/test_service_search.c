@@ -243,6 +243,19 @@ TEST(the_fallback_puts_text_and_tags_before_weak_hits)
     CHECK(out.has_more);
 }
 
+/* How many hits are good does not depend on how many are shown. */
+TEST(a_small_page_calls_for_no_fallback)
+{
+    FIXTURE_WITH(f, .has_model = true);
+    struct memory_search_request r = {
+        .query = STR("walrus"), .mode = SEARCH_SEMANTIC, .use_fallback = true, .limit = 1};
+
+    for (int i = 0; i < 5; i++)
+        fixture_place(&f, fixture_put(&f, (char[]){(char)('a' + i), '\0'}, ""), "walrus", 0.9);
+    for (; r.offset < 4; r.offset++)
+        CHECK(!fixture_search(&f, &r).used_fallback);
+}
+
 TEST(the_fallback_keeps_the_filters_and_stays_away_from_good_hits)
 {
     FIXTURE_WITH(f, .has_model = true);

@@ -298,6 +298,10 @@ TEST(bad_metadata_is_refused)
     }
     r.metadata = filled(&f, ' ', MEMORY_METADATA_MAX_BYTES + 1);
     CHECK_REFUSED(&f, store(&f, &r, err), ERROR_LIMIT, "metadata has 65537 bytes");
+    r.metadata = arena_printf(&f.arena, "{\"k\":\"" STR_FMT "\"}",
+                              STR_ARG(filled(&f, 'x', MEMORY_METADATA_MAX_BYTES - 10)));
+    r.conversation_id = STR("c1"); /* becomes part of it */
+    CHECK_REFUSED(&f, store(&f, &r, err), ERROR_LIMIT, "metadata would have");
     buf_add_c(&deep, "{\"a\":");
     for (int i = 0; i < 10000; i++)
         buf_add_char(&deep, '[');

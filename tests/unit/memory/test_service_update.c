@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "service_fixture.h"
 
+#include "base/buf.h"
 #include "base/thread.h"
 
 #define N_WRITERS    4
@@ -476,6 +477,70 @@ TEST(what_is_in_the_trash_or_in_another_space_cannot_be_changed)
     f.who.space = STR(SPACE_DEFAULT);
     fixture_trash(&f, r.hash);
     CHECK_REFUSED(&f, try_update(&f, &r, err), ERROR_NOT_FOUND, "not found");
+}
+
+/* A text that was replaced is not lost: stored again, or evolved back to, it is found again. */
+TEST(a_replaced_text_can_come_back)
+{
+    FIXTURE(f);
+    const struct memory_search_request all = {.query = STR("walrus"), .mode = SEARCH_EXACT};
+    struct str first = fixture_put(&f, "a walrus", "");
+    struct memory_update_request r = {.hash = first,
+                                      .is_versioned = true,
+                                      .content = STR("b walrus"),
+                                      .metadata = STR("{\"k\":1}"),
+                                      .now_ms = FIXTURE_NOW_MS};
+    struct memory_search_result out;
+
+    r.hash = update(&f, &r).memory->hash;
+    out = fixture_search(&f, &all);
+    CHECK_STR(fixture_letters(&f, &out), "b");
+    r.content = STR("a walrus"); /* back */
+    CHECK_VIEW(update(&f, &r).memory->hash, first);
+    out = fixture_search(&f, &all);
+    CHECK_STR(fixture_letters(&f, &out), "a");
+    CHECK_INT(fixture_get(&f, first)->superseded_by.len, 0);
+    CHECK(!str_contains(fixture_get(&f, first)->metadata, STR("superseded_by")));
+    fixture_put(&f, "b walrus", ""); /* stored again */
+    out = fixture_search(&f, &all);
+    CHECK_INT(out.n_hits, 2);
+}
+
+TEST(a_version_can_be_replaced_anew_when_the_newer_one_was_deleted)
+{
+    FIXTURE(f);
+    struct memory_update_request r = {.hash = fixture_put(&f, "a walrus", ""),
+                                      .is_versioned = true,
+                                      .content = STR("b walrus"),
+                                      .now_ms = FIXTURE_NOW_MS};
+
+    fixture_trash(&f, update(&f, &r).memory->hash);
+    r.content = STR("c walrus");
+    CHECK_STR(update(&f, &r).memory->content, "c walrus");
+    r.content = STR("d walrus");
+    CHECK_REFUSED(&f, try_update(&f, &r, err), ERROR_CONFLICT, "has a newer version already");
+}
+
+TEST(tags_that_are_removed_make_room_for_those_added)
+{
+    FIXTURE(f);
+    AUTO_BUF many = {0};
+    static const struct str added[] = {STR_INIT("new1"), STR_INIT("new2"), STR_INIT("new3")};
+    static const struct str removed[] = {STR_INIT("t1"), STR_INIT("t2"), STR_INIT("t3")};
+    struct memory_update_request r = {.add_tags = added,
+                                      .n_add_tags = COUNT(added),
+                                      .remove_tags = removed,
+                                      .n_remove_tags = COUNT(removed),
+                                      .now_ms = 1};
+    const struct memory *m;
+
+    for (int i = 0; i < MEMORY_TAGS_MAX; i++)
+        buf_printf(&many, "%st%d", i ? "," : "", i);
+    r.hash = fixture_put(&f, "walrus", buf_cstr(&many));
+    update(&f, &r);
+    m = fixture_get(&f, r.hash);
+    REQUIRE(CHECK_INT(m->n_tags, MEMORY_TAGS_MAX));
+    CHECK_STR(m->tags[MEMORY_TAGS_MAX - 1], "new3");
 }
 
 TEST(a_caller_who_may_only_read_changes_nothing)

@@ -1,7 +1,7 @@
 /*
- * test_rest.c - what the REST routes say about a service that is well, ill, or not answering.
+ * test_rest.c - what the REST routes say about a service that is well, or is not.
  *
- * memory_health() is this file's own, so that each state can be had.
+ * memory_probe() is this file's own, so that each state can be had.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rest/rest.h"
@@ -9,21 +9,12 @@
 #include "tests/support/test.h"
 #include "tests/unit/http/client.h"
 
-static enum { WELL, ILL, FAILING } state; /* set while no request runs */
+static enum { WELL, FAILING } state; /* set while no request runs */
 
-bool memory_health(struct memory_service *m, const struct caller *who, struct arena *a,
-                   struct memory_health_result *out, struct error *err)
+bool memory_probe(struct memory_service *m, struct error *err)
 {
     (void)m;
-    (void)a;
-    CHECK(who->is_local && (who->scopes & SCOPE_READ));
-    if (state == FAILING)
-        return error_set(err, ERROR_INTERNAL, "cannot read /home/ada/memory.db");
-    *out = (struct memory_health_result){
-        .is_healthy = state == WELL,
-        .message = state == WELL ? STR("all checks passed") : STR("/home/ada is full"),
-    };
-    return true;
+    return state == WELL || error_set(err, ERROR_INTERNAL, "cannot read /home/ada/memory.db");
 }
 
 static struct http_server *start(void)
@@ -46,7 +37,6 @@ TEST(health_says_yes_or_no_and_nothing_else)
         const char *body;
     } rows[] = {
         {"/api/health", WELL, 200, "{\"status\":\"healthy\"}"},
-        {"/api/health", ILL, 503, "{\"status\":\"unhealthy\"}"},
         {"/api/health", FAILING, 503, "{\"status\":\"unhealthy\"}"},
         {"/health", WELL, 200, "{\"service\":\"mcp-memory-service\",\"status\":\"healthy\"}"},
     };

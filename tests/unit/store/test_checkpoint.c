@@ -165,6 +165,21 @@ TEST(few_vectors_make_no_file)
     CHECK(!index_path(&s));
 }
 
+TEST(a_purge_deletes_the_file)
+{
+    SHELF(s);
+    struct str hash = STR("h00003");
+    size_t n;
+    struct error err = {0};
+
+    fill(&s);
+    REQUIRE(CHECK(index_path(&s)));
+    CHECK_OK(store_delete(s.store, &who, &hash, 1, (struct str){0}, &n, &err), err);
+    CHECK_OK(store_purge(s.store, &who, 1 << 20, false, &n, &err), err);
+    CHECK(!index_path(&s));
+    CHECK_INT(n_found(&s), MANY - 1);
+}
+
 TEST(a_damaged_file_is_made_anew)
 {
     SHELF(s);

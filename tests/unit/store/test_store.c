@@ -5,11 +5,13 @@
 #include "store/store.h"
 
 #include <math.h>
+#include <sqlite3.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/thread.h"
 #include "sys/sys.h"
 #include "tests/support/test.h"
@@ -247,6 +249,9 @@ TEST(a_newer_version_hides_the_old_one_from_search)
 
     put(&f, &old, NULL);
     next.memory.parent = STR("h1");
+    CHECK(!store_supersede(f.store, &f.who, STR("h1"), STR("better"), &next, &err));
+    CHECK_INT(err.kind, ERROR_CONFLICT); /* made from a revision that there is not */
+    next.memory.revision = 1;
     CHECK_OK(store_supersede(f.store, &f.who, STR("h1"), STR("better"), &next, &err), err);
     CHECK_INT(count_words(&f, "walrus"), 1);
     CHECK_STR(get(&f, "h1", TRASH_HIDE)->superseded_by, "h2");
@@ -294,6 +299,28 @@ TEST(purge_removes_for_good_and_a_dry_run_does_not)
     CHECK_OK(store_purge(f.store, &f.who, 5000, false, &n, &err), err);
     CHECK_INT(n, 1);
     CHECK(get(&f, "h1", TRASH_ONLY) == NULL);
+}
+
+/* Nothing of it is left in the file, neither in its text nor in the index of words. */
+TEST(a_purged_memory_leaves_no_word_behind)
+{
+    FIXTURE(f);
+    struct memory stays = make("h1", "zebra"), goes = make("h2", "quagga");
+    struct str gone = STR("h2"), file;
+    size_t n;
+    struct error err = {0};
+
+    put(&f, &stays, NULL);
+    put(&f, &goes, NULL);
+    CHECK_OK(store_delete(f.store, &f.who, &gone, 1, (struct str){0}, &n, &err), err);
+    CHECK_OK(store_purge(f.store, &f.who, 1 << 20, false, &n, &err), err);
+    CHECK_INT(n, 1);
+    CHECK_INT(count_words(&f, "zebra"), 1);
+    store_close(f.store);
+    f.store = NULL;
+    REQUIRE(CHECK_OK(sys_read_file(&f.arena, f.path, 1 << 24, &file, &err), err));
+    CHECK(str_contains(file, STR("zebra")));
+    CHECK(!str_contains(file, STR("quagga")));
 }
 
 TEST(vectors_rank_by_cosine_and_follow_every_change)
@@ -395,6 +422,27 @@ TEST(eight_writing_processes_meet_no_busy_error)
 
 /* -- files ------------------------------------------------------------------------------------ */
 
+/* A search counts what it found; that must not wait for whoever writes. */
+TEST(counting_accesses_waits_for_nobody)
+{
+    FIXTURE(f);
+    struct memory m = make("h1", "one");
+    sqlite3 *other = NULL;
+    int64_t row, start_ms;
+
+    put(&f, &m, NULL);
+    row = get(&f, "h1", TRASH_HIDE)->row;
+    store_touch(f.store, &row, 1, 1000);
+    REQUIRE(CHECK_INT(sqlite3_open(f.path, &other), SQLITE_OK));
+    CHECK_INT(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    start_ms = clock_monotonic_ms();
+    store_touch(f.store, &row, 1, 10000000);
+    CHECK(clock_monotonic_ms() - start_ms < 5000); /* a write would wait three times as long */
+    sqlite3_close(other);
+    store_touch(f.store, &row, 1, 20000000);
+    CHECK_INT(get(&f, "h1", TRASH_HIDE)->n_accesses, 3);
+}
+
 TEST(a_file_that_is_not_ours_is_refused_and_left_as_it_is)
 {
     FIXTURE(f);
@@ -445,8 +493,8 @@ TEST(accesses_are_counted_at_the_latest_when_the_store_closes)
 
     put(&f, &m, NULL);
     row = get(&f, "h1", TRASH_HIDE)->row;
-    CHECK_OK(store_touch(f.store, &row, 1, 7000, &err), err);
-    CHECK_OK(store_touch(f.store, &row, 1, 6000, &err), err);
+    store_touch(f.store, &row, 1, 7000);
+    store_touch(f.store, &row, 1, 6000);
     store_close(f.store);
     f.store = NULL;
     REQUIRE(CHECK_OK(open_again(&f, &err), err));
