@@ -143,32 +143,62 @@ static bool read_rare_score(sqlite3 *db, double *out, struct error *err)
     return true;
 }
 
+/* Of the best so many more than are wanted it is asked whether the filter lets them through. */
+#define MARGIN 50
+
+struct word_search {
+    sqlite3 *db;
+    struct str space;
+    const struct memory_filter *filter;
+    struct str expression;
+    size_t limit;
+};
+
+/* Shallow: the filter is asked about the best alone. It may let too few of them through. */
+static bool rank(struct arena *a, const struct word_search *w, bool is_shallow,
+                 struct word_ranking *out, struct error *err)
+{
+    AUTO_STMT *q = NULL;
+    AUTO_BUF sql = {0};
+
+    buf_add_c(&sql, "SELECT m.row, f.score FROM"
+                    " (SELECT rowid AS row, bm25(memory_fts, 1.0, ?22) AS score FROM memory_fts"
+                    "  WHERE memory_fts MATCH ?20");
+    if (is_shallow)
+        buf_add_c(&sql, " ORDER BY score, row LIMIT ?23");
+    buf_add_c(&sql, ") f JOIN memory m ON m.row = f.row WHERE m.space = ?1");
+    filter_sql(w->filter, &sql);
+    buf_add_c(&sql, " ORDER BY f.score, m.row LIMIT ?21");
+    if (!db_prepare(w->db, buf_cstr(&sql), &q, err))
+        return false;
+    filter_bind(a, q, w->space, w->filter);
+    db_bind_str(q, FILTER_PARAM_FREE, w->expression);
+    sqlite3_bind_int64(q, FILTER_PARAM_FREE + 1, (int64_t)w->limit);
+    sqlite3_bind_double(q, FILTER_PARAM_FREE + 2, TAG_WEIGHT);
+    sqlite3_bind_int64(q, FILTER_PARAM_FREE + 3, (int64_t)(w->limit + MARGIN));
+    return read_ranking(a, w->db, q, w->limit, out, err);
+}
+
 bool store_rank_words(struct store *s, struct arena *a, struct str space,
                       const struct memory_filter *filter, const struct str *words,
                       size_t n_words, size_t limit, struct word_ranking *out, struct error *err)
 {
     AUTO_READER r = {0};
-    AUTO_STMT *q = NULL;
-    AUTO_BUF sql = {0};
+    struct word_search w = {.space = space, .filter = filter, .limit = limit};
     struct str *chosen = ARENA_NEW(a, struct str, n_words);
+    bool is_shallow = filter_is_plain(filter);
     size_t n_chosen;
 
     *out = (struct word_ranking){0};
     if (n_words == 0 || limit == 0 || filter->trash == TRASH_ONLY) /* not in the index */
         return true;
-    buf_add_c(&sql, "SELECT m.row, bm25(memory_fts, 1.0, ?22) AS score"
-                    " FROM memory_fts JOIN memory m ON m.row = memory_fts.rowid"
-                    " WHERE memory_fts MATCH ?20 AND m.space = ?1");
-    filter_sql(filter, &sql);
-    buf_add_c(&sql, " ORDER BY score, m.row LIMIT ?21");
     if (!reader_take(s, &r, err) ||
-        !choose_words(a, r.db, words, n_words, chosen, &n_chosen, err) ||
-        !db_prepare(r.db, buf_cstr(&sql), &q, err))
+        !choose_words(a, r.db, words, n_words, chosen, &n_chosen, err))
         return false;
-    filter_bind(a, q, space, filter);
-    db_bind_str(q, FILTER_PARAM_FREE, match_expression(a, chosen, n_chosen));
-    sqlite3_bind_int64(q, FILTER_PARAM_FREE + 1, (int64_t)limit);
-    sqlite3_bind_double(q, FILTER_PARAM_FREE + 2, TAG_WEIGHT);
-    return read_ranking(a, r.db, q, limit, out, err) &&
-           read_rare_score(r.db, &out->rare_score, err);
+    w.db = r.db;
+    w.expression = match_expression(a, chosen, n_chosen);
+    if ((is_shallow && !rank(a, &w, true, out, err)) ||
+        (out->n < limit && !rank(a, &w, false, out, err)))
+        return false;
+    return read_rare_score(r.db, &out->rare_score, err);
 }
