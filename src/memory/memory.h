@@ -293,6 +293,7 @@ struct memory_stats_result {
     int64_t bytes_on_disk, index_bytes;
     int64_t n_searches, search_us_mean, search_us_max; /* since the start of this process */
     int64_t n_stores, store_us_mean, store_us_max;
+    int64_t n_query_hits; /* searches whose question was embedded before */
 };
 NODISCARD bool memory_stats(struct memory_service *m, const struct caller *who, int64_t now_ms,
                             struct arena *a, struct memory_stats_result *out,

@@ -39,6 +39,8 @@ struct memory_service {
     struct mutex timing_lock; /* guards searches, stores */
     struct timing searches;
     struct timing stores;
+
+    struct query_cache *queries; /* has a lock of its own */
 };
 
 /* -- service.c -------------------------------------------------------------------------------- */
@@ -71,6 +73,18 @@ struct str model_id_of(const struct memory_service *m); /* empty without a model
 /* The vectors of a text, or none without a model. Called with no lock held. */
 NODISCARD bool embed_content(const struct memory_service *m, struct arena *a, struct str text,
                              struct store_vectors *out, bool *out_is_cut, struct error *err);
+
+/* -- query_cache.c ---------------------------------------------------------------------------- */
+
+#define QUERY_CACHE_MAX      64
+#define QUERY_CACHE_TEXT_MAX 1000 /* bytes; a longer question is embedded each time */
+
+struct query_cache *query_cache_new(void);
+void query_cache_free(struct query_cache *c);
+int64_t query_cache_hits(struct query_cache *c);
+/* The vector of a question, out[embed_dim()]. There is a model. */
+NODISCARD bool embed_query(const struct memory_service *m, struct str text, float *out,
+                           struct error *err);
 
 /* -- filter.c --------------------------------------------------------------------------------- */
 

@@ -85,7 +85,7 @@ static bool rank_vectors(const struct search *s, struct ranked **out, size_t *ou
     const struct embedder *e = s->m->options.embedder;
     float *query = ARENA_NEW(s->a, float, embed_dim(e));
 
-    return embed_text(e, s->request->query, query, err) &&
+    return embed_query(s->m, s->request->query, query, err) &&
            store_rank_vectors(s->m->options.store, s->a, s->who->space, &s->filter,
                               embed_model_id(e), query, embed_dim(e), depth_of(s), out, out_n,
                               err);

@@ -16,6 +16,7 @@ bool memory_service_new(const struct memory_options *options, struct memory_serv
     m->options.weight_words = sum > 0 ? options->weight_words / sum : 0.3;
     m->options.weight_cosine = 1 - m->options.weight_words;
     mutex_init(&m->timing_lock);
+    m->queries = query_cache_new();
     if (!types_init(m, options->custom_types, err)) {
         memory_service_free(m);
         return false;
@@ -28,6 +29,7 @@ void memory_service_free(struct memory_service *m)
 {
     if (!m)
         return;
+    query_cache_free(m->queries);
     mutex_deinit(&m->timing_lock);
     arena_deinit(&m->arena);
     free(m);

@@ -167,6 +167,7 @@ bool memory_stats(struct memory_service *m, const struct caller *who, int64_t no
     result.bytes_on_disk = stats.bytes_on_disk;
     result.index_bytes = stats.index_bytes;
     take_timings(m, &result);
+    result.n_query_hits = query_cache_hits(m->queries);
     *out = result;
     return true;
 }

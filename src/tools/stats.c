@@ -28,6 +28,7 @@ static json_t *performance_json(const struct memory_stats_result *s)
     json_t *p = json_must(json_object());
 
     obj_put_int(p, "total_queries", s->n_searches);
+    obj_put_int(p, "query_cache_hits", s->n_query_hits);
     obj_put_real(p, "average_query_time_ms", (double)s->search_us_mean / 1000);
     obj_put_real(p, "max_query_time_ms", (double)s->search_us_max / 1000);
     obj_put_int(p, "total_stores", s->n_stores);

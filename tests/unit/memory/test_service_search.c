@@ -216,6 +216,41 @@ TEST(without_a_model_words_alone_find_and_it_is_said)
     CHECK(!fixture_search(&f, &r).is_words_only); /* the text was asked for, not the meaning */
 }
 
+static int64_t n_query_hits(struct fixture *f)
+{
+    return fixture_stats(f).n_query_hits;
+}
+
+/* The vector of a question is kept, by the question's bytes, among the latest of them. */
+TEST(the_same_question_is_embedded_once)
+{
+    FIXTURE_WITH(f, .has_model = true);
+    struct memory_search_request r = {.query = STR("walrus"), .mode = SEARCH_SEMANTIC};
+    struct memory_search_result first, again;
+
+    put_scored(&f);
+    first = fixture_search(&f, &r);
+    CHECK_INT(n_query_hits(&f), 0);
+    again = fixture_search(&f, &r);
+    CHECK_INT(n_query_hits(&f), 1);
+    CHECK_VIEW(fixture_letters(&f, &again), fixture_letters(&f, &first));
+    for (size_t i = 0; i < first.n_hits; i++)
+        CHECK_NEAR(again.hits[i].parts.cosine, first.hits[i].parts.cosine, 0);
+    r.query = STR("Walrus"); /* other bytes */
+    fixture_search(&f, &r);
+    CHECK_INT(n_query_hits(&f), 1);
+    for (int i = 0; i < 100; i++) { /* more than are kept */
+        r.query = arena_printf(&f.arena, "question %d", i);
+        fixture_search(&f, &r);
+    }
+    r.query = STR("walrus");
+    fixture_search(&f, &r);
+    CHECK_INT(n_query_hits(&f), 1);
+    r.query = STR("question 99");
+    fixture_search(&f, &r);
+    CHECK_INT(n_query_hits(&f), 2);
+}
+
 /* -- fallback --------------------------------------------------------------------------------- */
 
 TEST(the_fallback_puts_text_and_tags_before_weak_hits)
