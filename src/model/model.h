@@ -65,7 +65,7 @@ struct memory {
     struct str superseded_by; /* hash of the version after, or empty */
     double quality;           /* [0, 1]; negative: not rated */
     double confidence;        /* [0, 1]; 1 unless told otherwise */
-    bool has_vector;          /* searchable by meaning */
+    bool has_vector;          /* of some model, not always of the one in use */
 };
 
 enum trash_filter {
