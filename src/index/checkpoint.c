@@ -11,6 +11,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "index/index_int.h"
 
+#include <stddef.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -22,6 +23,7 @@
 #define FILE_MODE  0600
 #define SLOTS_MAX  ((uint64_t)UINT32_MAX - 1)
 #define LANES      4
+#define WORD       sizeof(uint64_t)
 
 struct header {
     char magic[8];
@@ -43,38 +45,50 @@ struct sections {
 /* -- the sum ----------------------------------------------------------------------------------- */
 
 struct sum {
-    uint64_t lanes[LANES];
+    uint64_t lanes[LANES]; /* word i goes to lane i % LANES */
+    size_t n_words;
 };
 
+static uint64_t step(uint64_t lane, const char *bytes)
+{
+    uint64_t word;
+
+    memcpy(&word, bytes, sizeof(word));
+    return (lane ^ word) * 0x100000001b3;
+}
+
+/* bytes: whole words. */
 static void sum_add(struct sum *s, struct str bytes)
 {
-    const uint64_t prime = 0x100000001b3;
     struct sum now = *s; /* in registers */
-    size_t i = 0;
+    size_t n = bytes.len / sizeof(uint64_t), i = 0;
 
-    for (; i + LANES * sizeof(uint64_t) <= bytes.len; i += LANES * sizeof(uint64_t)) {
-        for (size_t k = 0; k < LANES; k++) {
-            uint64_t word;
-
-            memcpy(&word, bytes.ptr + i + k * sizeof(word), sizeof(word));
-            now.lanes[k] = (now.lanes[k] ^ word) * prime;
-        }
+    for (; i < n && now.n_words % LANES; i++, now.n_words++)
+        now.lanes[now.n_words % LANES] =
+            step(now.lanes[now.n_words % LANES], bytes.ptr + i * sizeof(uint64_t));
+    for (; i + LANES <= n; i += LANES, now.n_words += LANES) {
+        for (size_t k = 0; k < LANES; k++)
+            now.lanes[k] = step(now.lanes[k], bytes.ptr + (i + k) * sizeof(uint64_t));
     }
-    for (; i < bytes.len; i++)
-        now.lanes[0] = (now.lanes[0] ^ (unsigned char)bytes.ptr[i]) * prime;
+    for (; i < n; i++, now.n_words++)
+        now.lanes[now.n_words % LANES] =
+            step(now.lanes[now.n_words % LANES], bytes.ptr + i * sizeof(uint64_t));
     *s = now;
 }
 
-static uint64_t sum_of(const struct header *h, const struct sections *sections)
+_Static_assert(sizeof(struct header) == INDEX_FILE_HEADER_BYTES, "no holes");
+_Static_assert(offsetof(struct header, sum) + sizeof(uint64_t) == sizeof(struct header),
+               "the sum is the header's last word");
+
+uint64_t index_file_sum(const struct str *pieces, size_t n)
 {
-    struct header copy = *h;
-    struct sum s = {{1, 2, 3, 4}};
+    struct sum s = {.lanes = {1, 2, 3, 4}};
     uint64_t sum = 0;
 
-    copy.sum = 0;
-    sum_add(&s, str_n((const char *)&copy, sizeof(copy)));
-    for (size_t i = 0; i < SECTIONS; i++)
-        sum_add(&s, sections->list[i]);
+    sum_add(&s, str_sub(pieces[0], 0, offsetof(struct header, sum)));
+    sum_add(&s, str_sub(pieces[0], sizeof(struct header), pieces[0].len));
+    for (size_t i = 1; i < n; i++)
+        sum_add(&s, pieces[i]);
     for (size_t k = 0; k < LANES; k++)
         sum = (sum ^ s.lanes[k]) * 0x9e3779b97f4a7c15u;
     return sum;
@@ -84,7 +98,7 @@ static uint64_t sum_of(const struct header *h, const struct sections *sections)
 
 static size_t padded(size_t n)
 {
-    return (n + 7) / 8 * 8;
+    return (n + WORD - 1) / WORD * WORD;
 }
 
 /* The lengths of the sections; the header's numbers are known to be within their limits. */
@@ -111,7 +125,7 @@ static void set_bytes(struct sections *s, size_t i, const void *bytes)
 static bool save_locked(const struct index *ix, const char *path, struct header *h,
                         const struct bitmap *ids, struct error *err)
 {
-    static const char zeros[8];
+    uint64_t tails[SECTIONS];
     struct sections s;
     struct str pieces[1 + 2 * SECTIONS];
 
@@ -122,12 +136,18 @@ static bool save_locked(const struct index *ix, const char *path, struct header 
     set_bytes(&s, 2, ix->s.scales);
     set_bytes(&s, 3, ix->s.ids);
     set_bytes(&s, 4, ids->words);
-    h->sum = sum_of(h, &s);
     pieces[0] = str_n((const char *)h, sizeof(*h));
     for (size_t i = 0; i < SECTIONS; i++) {
-        pieces[1 + 2 * i] = s.list[i];
-        pieces[2 + 2 * i] = str_n(zeros, padded(s.list[i].len) - s.list[i].len);
+        struct str section = s.list[i];
+        size_t n_whole = section.len / WORD * WORD;
+
+        tails[i] = 0; /* the last word, filled up with zeros */
+        if (section.len > n_whole)
+            memcpy(&tails[i], section.ptr + n_whole, section.len - n_whole);
+        pieces[1 + 2 * i] = str_sub(section, 0, n_whole);
+        pieces[2 + 2 * i] = str_n((const char *)&tails[i], section.len > n_whole ? WORD : 0);
     }
+    h->sum = index_file_sum(pieces, COUNT(pieces));
     return sys_write_pieces(path, FILE_MODE, pieces, COUNT(pieces), false, err);
 }
 
@@ -149,15 +169,6 @@ bool index_save(const struct index *ix, const char *path,
 
 /* -- reading ----------------------------------------------------------------------------------- */
 
-static bool are_zeros(const char *bytes, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (bytes[i])
-            return false;
-    }
-    return true;
-}
-
 /* Where the sections lie in a file with this header; false: it is not filled by them. */
 static bool find_sections(struct str file, const struct header *h, struct sections *out)
 {
@@ -165,9 +176,9 @@ static bool find_sections(struct str file, const struct header *h, struct sectio
 
     *out = lengths(h);
     for (size_t i = 0; i < SECTIONS; i++) {
-        size_t len = out->list[i].len, room = padded(len);
+        size_t room = padded(out->list[i].len);
 
-        if (room > file.len - at || !are_zeros(file.ptr + at + len, room - len))
+        if (room > file.len - at)
             return false;
         set_bytes(out, i, file.ptr + at);
         at += room;
@@ -183,7 +194,7 @@ static bool is_sound(struct str file, size_t dim, struct header *h, struct secti
     return memcmp(h->magic, MAGIC, sizeof(h->magic)) == 0 && h->version == VERSION &&
            h->byte_order == ORDER_MARK && h->dim == dim && h->n_slots <= SLOTS_MAX &&
            h->n_words <= INDEX_ID_MAX / 64 + 1 && find_sections(file, h, s) &&
-           sum_of(h, s) == h->sum;
+           index_file_sum(&file, 1) == h->sum;
 }
 
 static bool are_ids_valid(const struct index *ix)

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "base/str.h"
 #include "index/kernels.h"
 
 #define SLOT_NONE UINT32_MAX
@@ -43,6 +44,11 @@ void index_encode(const struct index *ix, const float *vector, uint64_t *code, i
 void index_reserve(struct index *ix, size_t n);
 /* Chains a slot, whose id is set, to the others of its id. */
 void index_link(struct index *ix, uint32_t slot);
+
+/* The sum over a file in pieces of whole words, the first of which begins with the header; the header's
+ * own sum, which is its last word, is left out. */
+uint64_t index_file_sum(const struct str *pieces, size_t n);
+#define INDEX_FILE_HEADER_BYTES 112
 
 static inline const uint64_t *index_code(const struct index *ix, size_t slot)
 {

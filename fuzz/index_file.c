@@ -1,0 +1,93 @@
+/*
+ * index_file.c - any bytes as a vector index's file.
+ *
+ * The sum that tells damage would keep all but whole files out, so it is put right first. What loads
+ * can be searched, changed and saved, and comes back as it was.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "index/index_int.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/attr.h"
+#include "sys/sys.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define DIM 8
+
+static void must(bool holds)
+{
+    if (!holds)
+        abort();
+}
+
+static void use(struct index *ix, const char *path, struct bitmap *ids,
+                unsigned char stamp[INDEX_STAMP_BYTES])
+{
+    struct index_hit hits[5], again[5];
+    struct index *back = NULL;
+    const float query[DIM] = {1};
+    size_t n = index_search(ix, query, NULL, COUNT(hits), hits);
+    size_t count = index_count(ix);
+
+    must(n <= count);
+    for (size_t i = 0; i < n; i++)
+        must(hits[i].id > 0 && hits[i].id <= INDEX_ID_MAX);
+    must(index_save(ix, path, stamp, ids, NULL));
+    must(index_load(path, DIM, &back, stamp, ids, NULL));
+    must(index_count(back) == count);
+    must(index_search(back, query, NULL, COUNT(again), again) == n);
+    for (size_t i = 0; i < n; i++)
+        must(hits[i].id == again[i].id);
+    index_put(back, 77, query, 1);
+    for (size_t i = 0; i < n; i++)
+        index_remove(back, hits[i].id);
+    must(index_count(back) <= count + 1);
+    index_free(back);
+}
+
+/* Whole words, with the sum put right if there is a header. */
+static struct str repair(struct arena *a, const uint8_t *data, size_t size)
+{
+    struct str file = arena_dup(a, str_n((const char *)data, size / 8 * 8));
+    uint64_t sum;
+
+    if (file.len < INDEX_FILE_HEADER_BYTES)
+        return file;
+    sum = index_file_sum(&file, 1);
+    memcpy((char *)(uintptr_t)file.ptr + INDEX_FILE_HEADER_BYTES - sizeof(sum), &sum,
+           sizeof(sum));
+    return file;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    AUTO_ARENA a = {0};
+    static char path[] = "/tmp/memoryd-fuzz-index-XXXXXX";
+    static bool is_named;
+    unsigned char stamp[INDEX_STAMP_BYTES];
+    struct bitmap ids = {0};
+    struct index *ix = NULL;
+    struct error err = {0};
+
+    if (!is_named) {
+        int fd = mkstemp(path);
+
+        must(fd >= 0);
+        close(fd);
+        is_named = true;
+    }
+    must(sys_write_file(path, 0600, repair(&a, data, size), NULL));
+    if (index_load(path, DIM, &ix, stamp, &ids, &err))
+        use(ix, path, &ids, stamp);
+    else
+        must(err.kind == ERROR_INVALID);
+    index_free(ix);
+    bitmap_deinit(&ids);
+    unlink(path);
+    return 0;
+}
