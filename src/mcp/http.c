@@ -4,6 +4,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mcp/mcp_int.h"
 
+#include "text/text.h"
+
 #define VERSION_ASSUMED  "2025-03-26" /* of a request that names none */
 #define SHUTDOWN_RETRY_S 5
 
@@ -245,8 +247,21 @@ static struct origin origin_of(struct mcp_server *s, const struct mcp_http_in *i
                            .version = VERSION_ASSUMED};
 }
 
-/* New messages are refused while the server closes. */
-static bool is_open(struct mcp_exchange *x)
+/* HTTP lets any byte stand in a header; what is compared and repeated here must be text. */
+static bool are_headers_text(const struct mcp_http_in *in)
+{
+    const struct str values[] = {in->protocol_version, in->method, in->name, in->session_id,
+                                 in->last_event_id};
+
+    for (size_t i = 0; i < COUNT(values); i++) {
+        if (!text_is_utf8(values[i]))
+            return false;
+    }
+    return true;
+}
+
+/* New messages are refused while the server closes, and those whose headers cannot be read. */
+static bool is_open(struct mcp_exchange *x, const struct mcp_http_in *in)
 {
     bool is_closing;
 
@@ -257,7 +272,11 @@ static bool is_open(struct mcp_exchange *x)
     mutex_unlock(&x->server->lock);
     if (is_closing)
         finish_with(x, 503, reply_error(NULL, RPC_BUSY, "the server is shutting down"));
-    return !is_closing;
+    else if (!are_headers_text(in))
+        finish_with(x, 400, reply_error(NULL, RPC_INVALID, "an MCP header is no UTF-8"));
+    else
+        return true;
+    return false;
 }
 
 struct mcp_exchange *mcp_post(struct mcp_server *s, const struct mcp_http_in *in,
@@ -268,7 +287,7 @@ struct mcp_exchange *mcp_post(struct mcp_server *s, const struct mcp_http_in *in
     struct error err = {0};
     AUTO_JSON *message = NULL;
 
-    if (!is_open(x))
+    if (!is_open(x, in))
         return x;
     if (!json_parse(in->body, &message, &err))
         finish_with(x, 400, reply_error(NULL, RPC_PARSE, "%s", err.text));
@@ -358,7 +377,7 @@ struct mcp_exchange *mcp_get(struct mcp_server *s, const struct mcp_http_in *in,
     struct mcp_exchange *x = exchange_new(s, in, wake);
     struct origin from = origin_of(s, in, x);
 
-    if (!is_open(x))
+    if (!is_open(x, in))
         return x;
     if (!in->session_id.ptr) {
         x->head.allow = "POST, GET, DELETE";
@@ -378,6 +397,8 @@ struct mcp_exchange *mcp_delete(struct mcp_server *s, const struct mcp_http_in *
     struct mcp_exchange *x = exchange_new(s, in, wake);
     struct origin from = origin_of(s, in, x);
 
+    if (!is_open(x, in))
+        return x;
     if (!in->session_id.ptr) {
         finish_with(x, 400, reply_error(NULL, RPC_INVALID, "Mcp-Session-Id is missing"));
         return x;

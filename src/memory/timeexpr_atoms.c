@@ -407,6 +407,8 @@ static size_t atom_numeric(const struct scan *s, size_t i, struct span *out)
     if (d.month > 12 && n == 3)
         d = (struct day){0, v[1], v[0]};
     d.year = n == 3 ? whole_year(v[2]) : year_begun(s, d.month, d.day);
+    if (d.year < YEAR_MIN)
+        return 0;
     return take_day(d, out) ? 2 * n - 1 : 0;
 }
 

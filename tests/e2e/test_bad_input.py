@@ -209,6 +209,13 @@ class OverHttp(Checks, Case):
                 self.assertEqual(self.s.request(method, "/mcp", headers=headers).status, status)
         self.assertEqual(self.s.post(request("ping"), Mcp_Session_Id="nobody").status, 404)
 
+    def test_headers_that_are_no_text(self):
+        for name in ("MCP_Protocol_Version", "Mcp_Session_Id", "Mcp_Method", "Mcp_Name", "Last_Event_ID"):
+            with self.subTest(name=name):
+                reply = self.s.post(request("tools/list"), **{name: "\xff\x01\xfe"})
+                self.assertEqual(reply.status, 400)
+        self.assertTrue(self.s.is_alive())
+
     def test_versions(self):
         reply = self.s.post(request("tools/list"), MCP_Protocol_Version="1999-01-01")
         self.assertEqual((reply.status, reply.json()["error"]["code"]), (400, VERSION))

@@ -352,6 +352,34 @@ TEST(arguments_against_the_schema_are_a_result)
     }
 }
 
+/* Any byte may stand in a header; none may end the server. */
+TEST(headers_that_are_no_text_are_refused)
+{
+#define BAD "\xff\x01\xc3"
+    static const struct said rows[] = {
+        {.body = LIST, .version = BAD},
+        {.body = LIST, .version = "2025-" BAD},
+        {.body = LIST, .session = BAD},
+        {.body = LIST, .last_event = BAD},
+        {.body = MODERN_LIST("1"), .version = NEW, .method = BAD},
+        {.body = CALL("1", "echo", "{}"), .version = NEW, .method = "tools/call", .name = BAD},
+        {.body = "[" LIST "]", .version = BAD},
+    };
+    STAGE(s);
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct heard h = stage_ask(&s, &rows[i]);
+
+        CHECK_INT(h.status, 400);
+        CHECK_INT(heard_code(h.json), -32600);
+        CHECK_INT(stage_delete(&s, &rows[i]).status, 400);
+        h = stage_get(&s, &rows[i]);
+        CHECK_INT(h.status, 400);
+        stage_forget(&h);
+    }
+    CHECK_INT(stage_say(&s, LIST).status, 200);
+}
+
 TEST(while_closing_new_messages_come_back_later)
 {
     STAGE(s);

@@ -213,6 +213,7 @@ TEST(what_is_not_understood_is_an_error)
         "",
         "soonish",
         "2026-13-45",
+        "1/2/300",
         "between and",
     };
 
