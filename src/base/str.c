@@ -81,6 +81,15 @@ bool str_contains(struct str s, struct str what)
     return str_find(s, what, &at);
 }
 
+bool str_is_among(struct str s, const struct str *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (str_eq(list[i], s))
+            return true;
+    }
+    return false;
+}
+
 struct str str_trim(struct str s)
 {
     while (s.len && is_ascii_space(s.ptr[0]))

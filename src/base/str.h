@@ -71,6 +71,7 @@ bool str_ends(struct str s, struct str suffix);
 bool str_find(struct str s, struct str what, size_t *out_at); /* the first; empty is at 0 */
 bool str_find_char(struct str s, char c, size_t *out_at);
 bool str_contains(struct str s, struct str what);
+bool str_is_among(struct str s, const struct str *list, size_t n);
 
 struct str str_trim(struct str s); /* without ASCII white space at both ends */
 

@@ -33,7 +33,7 @@ struct header {
     uint64_t n_slots;
     uint64_t n_words; /* of the set of ids */
     unsigned char stamp[INDEX_STAMP_BYTES];
-    uint64_t sum; /* of the header with this as 0, and of the sections */
+    uint64_t sum; /* of all before and behind it */
 };
 
 enum { SECTIONS = 5 };
@@ -57,22 +57,27 @@ static uint64_t step(uint64_t lane, const char *bytes)
     return (lane ^ word) * 0x100000001b3;
 }
 
-/* bytes: whole words. */
+static void add_word(struct sum *s, const char *bytes)
+{
+    uint64_t *lane = &s->lanes[s->n_words++ % LANES];
+
+    *lane = step(*lane, bytes);
+}
+
+/* bytes: whole words. Between the first and the last few, all lanes go side by side. */
 static void sum_add(struct sum *s, struct str bytes)
 {
     struct sum now = *s; /* in registers */
-    size_t n = bytes.len / sizeof(uint64_t), i = 0;
+    const char *at = bytes.ptr, *end = at + bytes.len;
 
-    for (; i < n && now.n_words % LANES; i++, now.n_words++)
-        now.lanes[now.n_words % LANES] =
-            step(now.lanes[now.n_words % LANES], bytes.ptr + i * sizeof(uint64_t));
-    for (; i + LANES <= n; i += LANES, now.n_words += LANES) {
+    for (; at < end && now.n_words % LANES; at += WORD)
+        add_word(&now, at);
+    for (; at + LANES * WORD <= end; at += LANES * WORD, now.n_words += LANES) {
         for (size_t k = 0; k < LANES; k++)
-            now.lanes[k] = step(now.lanes[k], bytes.ptr + (i + k) * sizeof(uint64_t));
+            now.lanes[k] = step(now.lanes[k], at + k * WORD);
     }
-    for (; i < n; i++, now.n_words++)
-        now.lanes[now.n_words % LANES] =
-            step(now.lanes[now.n_words % LANES], bytes.ptr + i * sizeof(uint64_t));
+    for (; at < end; at += WORD)
+        add_word(&now, at);
     *s = now;
 }
 

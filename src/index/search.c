@@ -3,11 +3,12 @@
  *
  * The number of differing signs estimates the angle (Charikar, STOC 2002); it is coarse, but costs
  * 48 bytes and a few instructions where a vector of 384 floats takes 1,536 bytes. So it only chooses
- * candidates, more than are wanted, and the bytes rank them. The filter is tested before a code counts,
- * so that a search never starves. Parts of one memory may lie anywhere, so a hit that is in the heap
+ * candidates, more than are wanted, and the bytes rank them. A filter that keeps much out is asked before
+ * a code counts, another one only about candidates, unless too few of them pass: so a search never
+ * starves. Parts of one memory may lie anywhere, so a hit that is in the heap
  * already is raised in place.
  *
- * How many candidates: enough that of the ten nearest by fp32 99 in 100 are found (docs/benchmarks.md).
+ * How many candidates: enough that of the ten nearest by fp32 99 in 100 are found (docs/search.md).
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "index/index_int.h"

@@ -228,11 +228,7 @@ static size_t new_tags(const struct cleanup *c, const struct memory *kept,
         room -= !str_eq(kept->tags[k], TAG_NONE);
     memory_normalise_tags(c->a, all->ptr, all->len, &tags, &n_tags);
     for (size_t i = 0; i < n_tags && n < room; i++) {
-        bool has_it = false;
-
-        for (size_t k = 0; k < kept->n_tags; k++)
-            has_it |= str_eq(kept->tags[k], tags[i]);
-        if (!has_it)
+        if (!str_is_among(tags[i], kept->tags, kept->n_tags))
             out[n++] = tags[i];
     }
     return n;

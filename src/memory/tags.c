@@ -30,15 +30,6 @@ static struct str normalise_one(struct arena *a, struct str tag)
     return first_chars(text_lower(a, first_chars(str_n(p, whole.len))));
 }
 
-static bool is_among(struct str tag, const struct str *tags, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (str_eq(tags[i], tag))
-            return true;
-    }
-    return false;
-}
-
 void memory_normalise_tags(struct arena *a, const struct str *in, size_t n_in,
                            const struct str **out, size_t *out_n)
 {
@@ -49,7 +40,7 @@ void memory_normalise_tags(struct arena *a, const struct str *in, size_t n_in,
     for (size_t i = 0; i < n_in && n < n_max; i++) {
         struct str tag = normalise_one(a, in[i]);
 
-        if (tag.len && !is_among(tag, tags, n))
+        if (tag.len && !str_is_among(tag, tags, n))
             tags[n++] = tag;
     }
     *out = tags;

@@ -23,6 +23,8 @@ struct update {
     const char *changed[CHANGED_FIELDS_MAX];
     size_t n_changed;
     struct str requested_type;
+    struct store_vectors vectors; /* of a new version */
+    struct str parent;            /* the hash of what it replaces */
 };
 
 static bool not_found(struct str hash, struct error *err)
@@ -75,15 +77,6 @@ static bool same_tags(const struct memory *m, const struct str *tags, size_t n)
     return true;
 }
 
-static bool is_removed(struct str tag, const struct str *removed, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (str_eq(removed[i], tag))
-            return true;
-    }
-    return false;
-}
-
 struct tag_set {
     const struct str *tags;
     size_t n;
@@ -102,7 +95,7 @@ static size_t add_kept(struct tag_set from, struct tag_set removed, struct str *
 {
     for (size_t i = 0; i < from.n; i++) {
         if (!str_eq(from.tags[i], TAG_NONE) &&
-            !is_removed(from.tags[i], removed.tags, removed.n))
+            !str_is_among(from.tags[i], removed.tags, removed.n))
             out[n++] = from.tags[i];
     }
     return n;
@@ -253,35 +246,36 @@ static bool try_update(struct update *u, struct error *err)
     return is_ok;
 }
 
-static bool update_in_place(struct update *u, struct error *err)
+/* Again and again while others change the memory between reading and writing it. */
+static bool until_unchanged(struct update *u, bool (*attempt)(struct update *, struct error *),
+                            struct error *err)
 {
-    for (int i = 0; i < UPDATE_TRIES_MAX; i++) {
-        struct error problem = {0};
+    struct error problem = {0};
 
-        if (try_update(u, &problem))
+    for (int i = 0; i < UPDATE_TRIES_MAX; i++) {
+        problem = (struct error){0};
+        if (attempt(u, &problem))
             return true;
-        if (problem.kind != ERROR_CONFLICT || i + 1 == UPDATE_TRIES_MAX) {
-            if (err)
-                *err = problem;
-            return false;
-        }
+        if (problem.kind != ERROR_CONFLICT)
+            break;
     }
+    if (err)
+        *err = problem;
     return false;
 }
 
 /* -- a new version ---------------------------------------------------------------------------- */
 
 /* One try: what is read now, with the new content. CONFLICT: it was changed meanwhile. */
-static bool try_supersede(struct update *u, const struct store_vectors *vectors,
-                          struct str *out_parent, struct error *err)
+static bool try_supersede(struct update *u, struct error *err)
 {
     const struct store_actor actor = actor_of(u->who, u->request->now_ms);
     struct store_item next;
 
     if (!read_current(u, err) || !change_fields(u, err))
         return false;
-    *out_parent = u->now.hash;
-    next = (struct store_item){.memory = u->now, .vectors = *vectors};
+    u->parent = u->now.hash;
+    next = (struct store_item){.memory = u->now, .vectors = u->vectors};
     if (!json_merge_text(u->a, u->now.metadata,
                          STR("{\"superseded_by\":null,\"evolution_reason\":null}"),
                          &next.memory.metadata, err)) /* of the old one */
@@ -298,25 +292,14 @@ static bool try_supersede(struct update *u, const struct store_vectors *vectors,
     return true;
 }
 
-static bool supersede(struct update *u, struct str *out_parent, struct error *err)
+/* The text is embedded once, before the first try. */
+static bool supersede(struct update *u, struct error *err)
 {
-    struct store_vectors vectors;
-    struct error problem = {0};
     bool is_cut;
 
-    if (!read_current(u, err) ||
-        !embed_content(u->m, u->a, u->request->content, &vectors, &is_cut, err))
-        return false;
-    for (int i = 0; i < UPDATE_TRIES_MAX; i++) {
-        problem = (struct error){0};
-        if (try_supersede(u, &vectors, out_parent, &problem))
-            return true;
-        if (problem.kind != ERROR_CONFLICT)
-            break;
-    }
-    if (err)
-        *err = problem;
-    return false;
+    return read_current(u, err) &&
+           embed_content(u->m, u->a, u->request->content, &u->vectors, &is_cut, err) &&
+           until_unchanged(u, try_supersede, err);
 }
 
 bool memory_update(struct memory_service *m, const struct caller *who,
@@ -329,14 +312,14 @@ bool memory_update(struct memory_service *m, const struct caller *who,
     *u = (struct update){.m = m, .who = who, .request = request, .a = a};
     if (!may(who, SCOPE_WRITE, err) || !check(m, request, err))
         return false;
-    if (request->is_versioned ? !supersede(u, &result.parent_hash, err)
-                              : !update_in_place(u, err))
+    if (request->is_versioned ? !supersede(u, err) : !until_unchanged(u, try_update, err))
         return false;
     if (!store_get(m->options.store, a, who->space, u->now.hash, TRASH_HIDE, &result.memory,
                    err))
         return false;
     if (!result.memory) /* deleted by somebody else since */
         return not_found(u->now.hash, err);
+    result.parent_hash = u->parent;
     result.changed = u->changed;
     result.n_changed = u->n_changed;
     result.requested_type = u->requested_type;

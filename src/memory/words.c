@@ -57,15 +57,6 @@ static bool next_word(struct str *rest, struct str *out)
     return true;
 }
 
-static bool is_among(struct str word, const struct str *words, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (str_eq(words[i], word))
-            return true;
-    }
-    return false;
-}
-
 static size_t collect(struct arena *a, struct str query, bool skip_stop_words, struct str *out)
 {
     struct str rest = query, word;
@@ -73,7 +64,7 @@ static size_t collect(struct arena *a, struct str query, bool skip_stop_words, s
 
     while (n < QUERY_WORDS_MAX && next_word(&rest, &word)) {
         word = text_lower(a, word);
-        if ((skip_stop_words && is_stop_word(word)) || is_among(word, out, n))
+        if ((skip_stop_words && is_stop_word(word)) || str_is_among(word, out, n))
             continue;
         out[n++] = word;
     }

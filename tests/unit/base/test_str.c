@@ -86,4 +86,15 @@ TEST(str_find_handles_empty_and_whole)
     CHECK(!str_find((struct str){0}, STR("a"), &at));
 }
 
+TEST(among_means_equal_to_one)
+{
+    static const struct str list[] = {STR_INIT("a"), STR_INIT("bc"), STR_INIT("")};
+
+    CHECK(str_is_among(STR("bc"), list, COUNT(list)));
+    CHECK(str_is_among(STR(""), list, COUNT(list)));
+    CHECK(!str_is_among(STR("b"), list, COUNT(list)));
+    CHECK(!str_is_among(STR("a"), list + 1, 1));
+    CHECK(!str_is_among(STR("a"), NULL, 0));
+}
+
 TEST_MAIN()
