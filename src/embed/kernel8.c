@@ -23,7 +23,8 @@
 #define ROWS 8
 #elif defined(__AVX2__)
 #define NAME "int8-avx2"
-#define ROWS 5 /* 10 accumulators, 2 of weights, 1 of inputs, 1 of ones, 2 on the way */
+#define ROWS                                                                                   \
+    4 /* 8 accumulators, 2 of weights, 1 of ones, 5 on the way: with 5 rows gcc runs out */
 #else
 #define NAME "int8-portable"
 #define ROWS 5
@@ -92,11 +93,14 @@ INLINE void tile_sums(const struct matmul8 *m, const struct tile *t, size_t rows
 
 #elif defined(__AVX2__)
 
-#define VECS 2 /* of 8 outputs */
-
 INLINE __m256i load(const int8_t *from)
 {
     return _mm256_loadu_si256((const __m256i *)(const void *)from);
+}
+
+INLINE void store(int32_t *to, __m256i v)
+{
+    _mm256_storeu_si256((__m256i *)(void *)to, v);
 }
 
 /* Four bytes of input times the weights of eight outputs, added to each. */
@@ -110,25 +114,29 @@ INLINE __m256i dot(__m256i acc, __m256i in, __m256i w)
 INLINE void tile_sums(const struct matmul8 *m, const struct tile *t, size_t rows,
                       int32_t sums[ROWS][KERNEL_PANEL])
 {
-    __m256i acc[ROWS][VECS];
-
+    __m256i left[ROWS],
+        right[ROWS]; /* two halves of the panel: arrays of one dimension, which */
+                     /* compilers turn into registers */
+#pragma GCC unroll 8
     for (size_t r = 0; r < rows; r++)
-        for (size_t v = 0; v < VECS; v++)
-            acc[r][v] = _mm256_setzero_si256();
+        left[r] = right[r] = _mm256_setzero_si256();
     for (size_t k = 0; k < m->inner; k += KERNEL8_STEP) {
         __m256i w0 = load(t->panel + k * KERNEL_PANEL);
         __m256i w1 = load(t->panel + k * KERNEL_PANEL + 32);
 
+#pragma GCC unroll 8
         for (size_t r = 0; r < rows; r++) {
             __m256i in = _mm256_set1_epi32(four(t->in + r * m->inner + k));
 
-            acc[r][0] = dot(acc[r][0], in, w0);
-            acc[r][1] = dot(acc[r][1], in, w1);
+            left[r] = dot(left[r], in, w0);
+            right[r] = dot(right[r], in, w1);
         }
     }
-    for (size_t r = 0; r < rows; r++)
-        for (size_t v = 0; v < VECS; v++)
-            _mm256_storeu_si256((__m256i *)(void *)(sums[r] + v * 8), acc[r][v]);
+#pragma GCC unroll 8
+    for (size_t r = 0; r < rows; r++) {
+        store(sums[r], left[r]);
+        store(sums[r] + 8, right[r]);
+    }
 }
 
 #else
@@ -178,9 +186,11 @@ static void matmul_rows(const struct matmul8 *m, const struct tile *t, size_t ro
     case 4:
         matmul_tile(m, t, 4);
         break;
+#if ROWS > 4
     case 5:
         matmul_tile(m, t, 5);
         break;
+#endif
 #if ROWS > 5
     case 6:
         matmul_tile(m, t, 6);
