@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -134,6 +135,44 @@ void thread_join(struct thread *t)
     must(pthread_join(t->os, NULL), "join");
     t->is_started = false;
 }
+
+/* -- a loop over several threads --------------------------------------------------------------- */
+
+#define PARALLEL_THREADS_MAX 64
+
+struct parallel_loop {
+    void (*run)(void *ctx, size_t i);
+    void *ctx;
+    size_t n;
+    atomic_size_t next;
+};
+
+static void run_loop(void *arg)
+{
+    struct parallel_loop *loop = arg;
+    size_t i;
+
+    while ((i = atomic_fetch_add(&loop->next, 1)) < loop->n)
+        loop->run(loop->ctx, i);
+}
+
+void parallel_for(size_t n_threads, size_t n, void (*run)(void *ctx, size_t i), void *ctx)
+{
+    struct parallel_loop loop = {.run = run, .ctx = ctx, .n = n};
+    struct thread others[PARALLEL_THREADS_MAX - 1] = {0};
+    size_t n_others = MIN(MIN(n_threads, n), (size_t)PARALLEL_THREADS_MAX);
+
+    n_others -= n_others > 0; /* this one works, too */
+    for (size_t i = 0; i < n_others; i++) {
+        if (!thread_start(&others[i], "memoryd-loop", run_loop, &loop, NULL))
+            break; /* then the ones there are do it all */
+    }
+    run_loop(&loop);
+    for (size_t i = 0; i < n_others; i++)
+        thread_join(&others[i]);
+}
+
+/* -- a pool ------------------------------------------------------------------------------------ */
 
 struct pool_job {
     void (*run)(void *);

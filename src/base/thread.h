@@ -63,6 +63,10 @@ NODISCARD bool thread_start(struct thread *t, const char *name, void (*run)(void
                             struct error *err);
 void thread_join(struct thread *t); /* a zeroed or joined one is left alone */
 
+/* Runs run(ctx, i) once for every i below n, on the calling thread and at most n_threads - 1 others;
+ * comes back when all are done. With fewer threads than asked for it takes longer, nothing else. */
+void parallel_for(size_t n_threads, size_t n, void (*run)(void *ctx, size_t i), void *ctx);
+
 /*
  * A pool: n_threads workers that take jobs from one bounded queue, in order. A job is run exactly
  * once. pool_free() refuses new jobs, runs those still queued, joins, frees; it takes NULL.

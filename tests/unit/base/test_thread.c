@@ -30,6 +30,26 @@ TEST(a_pool_runs_every_job_exactly_once)
         CHECK_INT(atomic_load(&n_run[i]), 1);
 }
 
+static void count_one(void *ctx, size_t i)
+{
+    atomic_fetch_add(&((atomic_int *)ctx)[i], 1);
+}
+
+TEST(a_parallel_loop_runs_every_number_exactly_once)
+{
+    static const struct {
+        size_t n_threads, n;
+    } rows[] = {{1, 5}, {2, 1}, {8, 1000}, {1000, 70}, {3, 0}, {0, 2}};
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        atomic_int counts[N_JOBS] = {0};
+
+        parallel_for(rows[i].n_threads, rows[i].n, count_one, counts);
+        for (size_t k = 0; k < N_JOBS; k++)
+            CHECK_INT(atomic_load(&counts[k]), k < rows[i].n);
+    }
+}
+
 /* A gate that holds a worker until it is opened. */
 struct gate {
     struct mutex lock; /* guards: n_waiting, is_open */
