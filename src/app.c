@@ -51,8 +51,10 @@ static void open_model(struct app *a)
                   "no model file is installed; 'memoryd model convert' makes one");
     else if (embed_open(arena_cstr(&a->arena, path),
                         a->config->is_fp32 ? EMBED_FP32 : EMBED_FASTEST, &a->embedder,
-                        &a->why_no_model))
+                        &a->why_no_model)) {
+        embed_set_cores(a->embedder, sys_n_cores());
         return;
+    }
     log_event(LOG_WARN, "model.none", "search=words why=\"%s\"", a->why_no_model.text);
 }
 

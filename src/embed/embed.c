@@ -13,15 +13,60 @@
 #include <assert.h>
 
 #include "base/alloc.h"
+#include "base/thread.h"
 #include "text/text.h"
 
-#define FRAME_TOKENS   2 /* [CLS] and [SEP] */
-#define WINDOW_OVERLAP 64
+#define FRAME_TOKENS    2 /* [CLS] and [SEP] */
+#define WINDOW_OVERLAP  64
+#define SPACES_KEPT_MAX 16 /* pieces of working memory kept for the next call, some 3 MB each */
 
 struct embedder {
     struct model model;
     struct encoder_path how;
+    size_t n_cores;
+
+    struct mutex lock; /* guards spaces, n_spaces */
+    float *spaces[SPACES_KEPT_MAX];
+    size_t n_spaces;
 };
+
+/* -- working memory ---------------------------------------------------------------------------- */
+
+/* An embedder that is const to its callers lends memory all the same. */
+static struct embedder *lender(const struct embedder *e)
+{
+    return (struct embedder *)(uintptr_t)e;
+}
+
+static float *space_take(struct embedder *e)
+{
+    float *space = NULL;
+
+    mutex_lock(&e->lock);
+    if (e->n_spaces)
+        space = e->spaces[--e->n_spaces];
+    mutex_unlock(&e->lock);
+    return space ? space : NEW_ARRAY(float, encoder_space_floats(&e->model));
+}
+
+static void space_give_back(struct embedder *e, float *space)
+{
+    mutex_lock(&e->lock);
+    if (e->n_spaces < SPACES_KEPT_MAX)
+        e->spaces[e->n_spaces++] = STEAL(space);
+    mutex_unlock(&e->lock);
+    free(space);
+}
+
+static void run(const struct embedder *e, const int32_t *ids, size_t n, float *out)
+{
+    float *space = space_take(lender(e));
+
+    encoder_run(&e->model, &e->how, ids, n, space, out);
+    space_give_back(lender(e), space);
+}
+
+/* -- opening ----------------------------------------------------------------------------------- */
 
 bool embed_open_with(const char *path, const struct encoder_path *how, struct embedder **out,
                      struct error *err)
@@ -33,6 +78,8 @@ bool embed_open_with(const char *path, const struct encoder_path *how, struct em
     *out = NEW(struct embedder);
     (*out)->model = model;
     (*out)->how = *how;
+    (*out)->n_cores = 1;
+    mutex_init(&(*out)->lock);
     return true;
 }
 
@@ -49,8 +96,16 @@ void embed_close(struct embedder *e)
 {
     if (!e)
         return;
+    for (size_t i = 0; i < e->n_spaces; i++)
+        free(e->spaces[i]);
+    mutex_deinit(&e->lock);
     model_close(&e->model);
     free(e);
+}
+
+void embed_set_cores(struct embedder *e, size_t n_cores)
+{
+    e->n_cores = MAX(n_cores, (size_t)1);
 }
 
 struct str embed_model_id(const struct embedder *e)
@@ -103,13 +158,12 @@ void embed_tokenize(const struct embedder *e, struct arena *a, struct str text,
 
 bool embed_text(const struct embedder *e, struct str text, float *out, struct error *err)
 {
-    AUTO_ARENA scratch = {0};
-    const int32_t *ids;
-    size_t n;
+    int32_t ids[MODEL_TOKENS_MAX];
+    size_t n = tokenizer_run(&e->model.vocab, beginning(text), ids + 1,
+                             embed_max_tokens(e) - FRAME_TOKENS);
 
     (void)err;
-    embed_tokenize(e, &scratch, text, embed_max_tokens(e), &ids, &n);
-    encoder_run(&e->model, &e->how, ids, n, out);
+    run(e, ids, frame(e, ids, n), out);
     return true;
 }
 
@@ -158,16 +212,6 @@ static size_t next_start(const struct vocab *v, const int32_t *ids, struct windo
     return word_start_after(v, ids, w.to, at);
 }
 
-static void embed_window(const struct embedder *e, const int32_t *ids, struct window w,
-                         float *out)
-{
-    int32_t framed[MODEL_TOKENS_MAX];
-    size_t n = w.to - w.from;
-
-    memcpy(framed + 1, ids + w.from, n * sizeof(*ids));
-    encoder_run(&e->model, &e->how, framed, frame(e, framed, n), out);
-}
-
 /* As many tokens as all windows can hold, and one more to know that there are more. */
 static size_t read_tokens(const struct embedder *e, struct arena *a, struct str text,
                           const int32_t **out)
@@ -198,21 +242,56 @@ static size_t cut_windows(const struct embedder *e, const int32_t *ids, size_t n
     return n_windows;
 }
 
-bool embed_parts(const struct embedder *e, struct arena *a, struct str text,
-                 const float **out_vectors, size_t *out_n, bool *out_is_cut, struct error *err)
+/* -- many windows over the cores --------------------------------------------------------------- */
+
+struct window_run { /* one window on its way to one vector */
+    const int32_t *ids;
+    struct window window;
+    float *out;
+};
+
+struct batch {
+    const struct embedder *embedder;
+    struct window_run *runs;
+    size_t n_runs;
+};
+
+static void embed_window(void *ctx, size_t i)
 {
+    const struct batch *b = ctx;
+    const struct window_run *r = &b->runs[i];
+    int32_t framed[MODEL_TOKENS_MAX];
+    size_t n = r->window.to - r->window.from;
+
+    memcpy(framed + 1, r->ids + r->window.from, n * sizeof(*framed));
+    run(b->embedder, framed, frame(b->embedder, framed, n), r->out);
+}
+
+/* Adds the windows of a text; out has room for their vectors. */
+static void plan(struct batch *b, struct arena *a, struct str text, struct embed_parts *out)
+{
+    const struct embedder *e = b->embedder;
     struct window windows[EMBED_PARTS_MAX];
     struct str looked_at = beginning(text);
     const int32_t *ids;
     size_t n = read_tokens(e, a, looked_at, &ids);
-    size_t n_windows = cut_windows(e, ids, n, windows);
-    float *vectors = ARENA_NEW(a, float, n_windows *embed_dim(e));
+    float *vectors;
+
+    out->n = cut_windows(e, ids, n, windows);
+    out->is_cut = windows[out->n - 1].to < n || looked_at.len < text.len;
+    out->vectors = vectors = ARENA_NEW(a, float, out->n *embed_dim(e));
+    for (size_t i = 0; i < out->n; i++)
+        b->runs[b->n_runs++] = (struct window_run){ids, windows[i], vectors + i * embed_dim(e)};
+}
+
+bool embed_parts(const struct embedder *e, struct arena *a, const struct str *texts,
+                 size_t n_texts, struct embed_parts *out, struct error *err)
+{
+    struct batch b = {e, ARENA_NEW(a, struct window_run, n_texts * EMBED_PARTS_MAX), 0};
 
     (void)err;
-    for (size_t i = 0; i < n_windows; i++)
-        embed_window(e, ids, windows[i], vectors + i * embed_dim(e));
-    *out_vectors = vectors;
-    *out_n = n_windows;
-    *out_is_cut = windows[n_windows - 1].to < n || looked_at.len < text.len;
+    for (size_t i = 0; i < n_texts; i++)
+        plan(&b, a, texts[i], &out[i]);
+    parallel_for(e->n_cores, b.n_runs, embed_window, &b);
     return true;
 }

@@ -10,7 +10,8 @@
  *          embed_max_tokens() is cut by embed_text(); embed_parts() covers it with overlapping
  *          windows instead.
  * Errors   an embedder that runs in this process cannot fail once it is open; others may.
- * Threads  any: an embedder is read-only after opening, each call brings its own working memory.
+ * Threads  any. A text is embedded on one core, and without allocating once as many calls as now have
+ *          run side by side before; embed_parts() spreads its windows over the cores it may use.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef EMBED_EMBED_H
@@ -39,6 +40,8 @@ enum embed_precision { EMBED_FASTEST, EMBED_FP32 };
 NODISCARD bool embed_open(const char *path, enum embed_precision precision,
                           struct embedder **out, struct error *err);
 void embed_close(struct embedder *e);
+/* How many cores a call of embed_parts() may use; 1 unless told. Before the first call. */
+void embed_set_cores(struct embedder *e, size_t n_cores);
 
 struct str embed_model_id(const struct embedder *e); /* stored with every vector */
 size_t embed_dim(const struct embedder *e);
@@ -50,13 +53,16 @@ NODISCARD bool embed_text(const struct embedder *e, struct str text, float *out,
                           struct error *err);
 
 /*
- * A text of any length as 1 to EMBED_PARTS_MAX vectors over overlapping windows of tokens; a text
- * within embed_max_tokens() gives exactly the vector of embed_text(). The vectors are in the arena,
- * one after the other. *out_is_cut: the text goes on beyond the last window.
+ * Texts of any length, each as 1 to EMBED_PARTS_MAX vectors over overlapping windows of tokens; a text
+ * within embed_max_tokens() gives exactly the vector of embed_text(). out[n_texts].
  */
-NODISCARD bool embed_parts(const struct embedder *e, struct arena *a, struct str text,
-                           const float **out_vectors, size_t *out_n, bool *out_is_cut,
-                           struct error *err);
+struct embed_parts {
+    const float *vectors; /* in the arena, one after the other */
+    size_t n;
+    bool is_cut; /* the text goes on beyond the last window */
+};
+NODISCARD bool embed_parts(const struct embedder *e, struct arena *a, const struct str *texts,
+                           size_t n_texts, struct embed_parts *out, struct error *err);
 
 /* The token ids as the model sees them, [CLS] and [SEP] included, at most max_tokens (>= 2), in the
  * arena. */

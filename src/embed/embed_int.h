@@ -168,9 +168,11 @@ struct encoder_path {
     const struct kernels8 *kernels8; /* NULL: weights in fp32 */
 };
 
-/* The vector of 1 to dims.max_tokens ids, in out[dims.hidden]. */
+/* The vector of 1 to dims.max_tokens ids, in out[dims.hidden]. space holds encoder_space_floats(), whatever
+ * is in them; one call at a time. */
 void encoder_run(const struct model *m, const struct encoder_path *path, const int32_t *ids,
-                 size_t n, float *out);
+                 size_t n, float *space, float *out);
+size_t encoder_space_floats(const struct model *m);
 
 /* ---- weights in 8 bits ---- */
 

@@ -9,7 +9,8 @@
  * One text at a time, without padding: a batch would only help where a weight read from memory serves
  * too few rows, and from about 16 tokens on the arithmetic takes longer than the reading.
  *
- * Working memory is one allocation per call, about 2 MB for 256 tokens. Attention runs over
+ * Working memory is one piece, made for the longest text that the model takes; a shorter one uses the
+ * beginning of it, and pages that were never used are not there. Attention runs over
  * ATTEND_ROWS queries and feed-forward over FEED_ROWS tokens at a time, which keeps their
  * intermediate results in the second-level cache.
  */
@@ -18,8 +19,6 @@
 
 #include <assert.h>
 #include <math.h>
-
-#include "base/alloc.h"
 
 #define ATTEND_ROWS ((size_t)48) /* multiples of the rows of every kernel */
 #define FEED_ROWS   ((size_t)96)
@@ -34,7 +33,7 @@ struct encoder {
     size_t hidden;                   /* floats per token */
     size_t head;                     /* floats per token and head */
 
-    float *memory;     /* what the rest points into */
+    float *memory;     /* what the rest points into, at a cache line */
     float *x;          /* [n][hidden], the state of every token */
     float *sum;        /* [n][hidden], what a sublayer adds to it */
     float *qkv;        /* [n][3 * hidden] */
@@ -57,7 +56,8 @@ struct piece {
     size_t n_floats;
 };
 
-static void allocate(struct encoder *e)
+/* Gives each piece its place in e->memory, or none if there is no memory; returns the floats needed. */
+static size_t lay_out(struct encoder *e)
 {
     size_t n = e->n, padded = round_up(n, KERNEL_PANEL);
     float *bytes, *rows;
@@ -73,18 +73,18 @@ static void allocate(struct encoder *e)
         {&bytes, MAX(n * e->hidden, MIN(n, FEED_ROWS) * e->model->dims.inner) / sizeof(float)},
         {&rows, n * sizeof(struct row8) / sizeof(float)},
     };
-    size_t total = ALIGN_FLOATS, at;
+    size_t at = 0;
 
-    for (size_t i = 0; i < COUNT(pieces); i++)
-        total += round_up(pieces[i].n_floats, ALIGN_FLOATS);
-    e->memory = NEW_ARRAY(float, total);
-    at = ALIGN_FLOATS - (uintptr_t)e->memory / sizeof(float) % ALIGN_FLOATS;
     for (size_t i = 0; i < COUNT(pieces); i++) {
-        *pieces[i].where = e->memory + at;
+        if (e->memory)
+            *pieces[i].where = e->memory + at;
         at += round_up(pieces[i].n_floats, ALIGN_FLOATS);
     }
-    e->bytes = (void *)bytes;
-    e->rows = (void *)rows;
+    if (e->memory) {
+        e->bytes = (void *)bytes;
+        e->rows = (void *)rows;
+    }
+    return at;
 }
 
 /* x = norm(x + sum) for all tokens. */
@@ -241,24 +241,32 @@ static void to_unit_length(float *v, size_t n)
         v[i] *= scale;
 }
 
-void encoder_run(const struct model *m, const struct encoder_path *path, const int32_t *ids,
-                 size_t n, float *out)
+static struct encoder encoder_of(const struct model *m, size_t n)
 {
-    struct encoder e = {
-        .model = m,
-        .kernels = path->kernels,
-        .kernels8 = path->kernels8,
-        .n = n,
-        .hidden = m->dims.hidden,
-        .head = m->dims.hidden / m->dims.n_heads,
-    };
+    return (struct encoder){
+        .model = m, .n = n, .hidden = m->dims.hidden, .head = m->dims.hidden / m->dims.n_heads};
+}
+
+size_t encoder_space_floats(const struct model *m)
+{
+    struct encoder longest = encoder_of(m, m->dims.max_tokens);
+
+    return lay_out(&longest) + ALIGN_FLOATS;
+}
+
+void encoder_run(const struct model *m, const struct encoder_path *path, const int32_t *ids,
+                 size_t n, float *space, float *out)
+{
+    struct encoder e = encoder_of(m, n);
 
     assert(n > 0 && n <= m->dims.max_tokens);
-    allocate(&e);
+    e.kernels = path->kernels;
+    e.kernels8 = path->kernels8;
+    e.memory = space + (ALIGN_FLOATS - (uintptr_t)space / sizeof(float) % ALIGN_FLOATS);
+    (void)lay_out(&e);
     look_up(&e, ids);
     for (size_t i = 0; i < m->dims.n_layers; i++)
         run_layer(&e, &m->layers[i]);
     pool(&e, out);
     to_unit_length(out, e.hidden);
-    free(e.memory);
 }

@@ -19,11 +19,11 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "sys/sys.h"
 
 /* libmicrohttpd keeps a request's headers and the reply's in one piece of memory per connection. */
 #define REPLY_HEADER_BYTES ((size_t)8 << 10)
@@ -35,13 +35,6 @@ static struct str *copy_strs(struct arena *a, const struct str *from, size_t n)
     for (size_t i = 0; i < n; i++)
         to[i] = arena_dup(a, from[i]);
     return to;
-}
-
-static size_t n_cores(void)
-{
-    long n = sysconf(_SC_NPROCESSORS_ONLN);
-
-    return n > 0 ? (size_t)n : 1;
 }
 
 #define SET_DEFAULT(field, value)                                                              \
@@ -58,7 +51,7 @@ static void resolve_options(struct http_server *s, const struct http_options *fr
     o->host = arena_dup(&s->arena, from->host);
     o->hosts = copy_strs(&s->arena, from->hosts, from->n_hosts);
     o->origins = copy_strs(&s->arena, from->origins, from->n_origins);
-    SET_DEFAULT(o->n_threads, n_cores());
+    SET_DEFAULT(o->n_threads, sys_n_cores());
     SET_DEFAULT(o->connections_max, HTTP_CONNECTIONS_MAX);
     SET_DEFAULT(o->header_max_bytes, HTTP_HEADER_MAX_BYTES);
     SET_DEFAULT(o->body_max_bytes, HTTP_BODY_MAX_BYTES);

@@ -9,16 +9,19 @@ struct str model_id_of(const struct memory_service *m)
     return m->options.embedder ? embed_model_id(m->options.embedder) : (struct str){0};
 }
 
-bool embed_content(const struct memory_service *m, struct arena *a, struct str text,
-                   struct store_vectors *out, bool *out_is_cut, struct error *err)
+bool embed_contents(const struct memory_service *m, struct arena *a, const struct str *texts,
+                    size_t n, struct embedded *out, struct error *err)
 {
     const struct embedder *e = m->options.embedder;
+    struct embed_parts *parts = ARENA_NEW(a, struct embed_parts, n);
 
-    *out = (struct store_vectors){0};
-    *out_is_cut = false;
+    memset(out, 0, n * sizeof(*out));
     if (!e)
         return true;
-    out->model_id = embed_model_id(e);
-    out->dim = embed_dim(e);
-    return embed_parts(e, a, text, &out->values, &out->n_parts, out_is_cut, err);
+    if (!embed_parts(e, a, texts, n, parts, err))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (struct embedded){
+            {embed_model_id(e), embed_dim(e), parts[i].n, parts[i].vectors}, parts[i].is_cut};
+    return true;
 }

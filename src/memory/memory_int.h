@@ -70,9 +70,14 @@ NODISCARD bool split_content(struct arena *a, struct str content, const struct s
 /* -- embedding.c ------------------------------------------------------------------------------ */
 
 struct str model_id_of(const struct memory_service *m); /* empty without a model */
-/* The vectors of a text, or none without a model. Called with no lock held. */
-NODISCARD bool embed_content(const struct memory_service *m, struct arena *a, struct str text,
-                             struct store_vectors *out, bool *out_is_cut, struct error *err);
+struct embedded { /* a text's vectors; none without a model */
+    struct store_vectors vectors;
+    bool is_cut; /* the text goes on behind what they stand for */
+};
+/* Of n texts, over all cores that the embedder may use. Called with no lock held. */
+NODISCARD bool embed_contents(const struct memory_service *m, struct arena *a,
+                              const struct str *texts, size_t n, struct embedded *out,
+                              struct error *err);
 
 /* -- query_cache.c ---------------------------------------------------------------------------- */
 

@@ -167,12 +167,10 @@ static bool piece_metadata(const struct intake *in, struct piece_place place, st
     return is_ok;
 }
 
-/* The piece as it will be stored, with its vectors. */
+/* The piece as it will be stored, without its vectors. */
 static bool prepare_piece(const struct intake *in, struct str content, struct piece_place place,
                           struct store_item *out, struct error *err)
 {
-    bool is_cut;
-
     *out = (struct store_item){.memory = {
                                    .hash = memory_hash(in->a, content),
                                    .content = content,
@@ -184,13 +182,23 @@ static bool prepare_piece(const struct intake *in, struct str content, struct pi
                                    .quality = -1,
                                    .confidence = 1,
                                }};
-    if (!piece_metadata(in, place, &out->memory.metadata, err) ||
-        !embed_content(in->m, in->a, content, &out->vectors, &is_cut, err))
+    return piece_metadata(in, place, &out->memory.metadata, err);
+}
+
+static bool add_vectors(const struct intake *in, const struct str *contents,
+                        struct store_item *items, size_t n, struct error *err)
+{
+    struct embedded *embedded = ARENA_NEW(in->a, struct embedded, n);
+
+    if (!embed_contents(in->m, in->a, contents, n, embedded, err))
         return false;
-    in->out->is_partly_embedded |= is_cut;
-    in->out->is_unembedded |= out->vectors.n_parts == 0;
-    if (place.total == 1)
-        find_similar(in, &out->vectors, out->memory.hash);
+    for (size_t i = 0; i < n; i++) {
+        items[i].vectors = embedded[i].vectors;
+        in->out->is_partly_embedded |= embedded[i].is_cut;
+        in->out->is_unembedded |= embedded[i].vectors.n_parts == 0;
+    }
+    if (n == 1)
+        find_similar(in, &items[0].vectors, items[0].memory.hash);
     return true;
 }
 
@@ -210,6 +218,8 @@ static bool store_pieces(struct intake *in, struct error *err)
         if (!prepare_piece(in, contents[i], (struct piece_place){i, n}, &items[i], err))
             return n == 1 ? false : error_wrap(err, "piece %zu of %zu", i + 1, n);
     }
+    if (!add_vectors(in, contents, items, n, err))
+        return false;
     if (!store_put(in->m->options.store, &actor, items, n, err))
         return false;
     pieces = ARENA_NEW(in->a, struct memory_stored_piece, n);

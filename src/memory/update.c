@@ -23,8 +23,8 @@ struct update {
     const char *changed[CHANGED_FIELDS_MAX];
     size_t n_changed;
     struct str requested_type;
-    struct store_vectors vectors; /* of a new version */
-    struct str parent;            /* the hash of what it replaces */
+    struct embedded embedded; /* of a new version */
+    struct str parent;        /* the hash of what it replaces */
 };
 
 static bool not_found(struct str hash, struct error *err)
@@ -275,7 +275,7 @@ static bool try_supersede(struct update *u, struct error *err)
     if (!read_current(u, err) || !change_fields(u, err))
         return false;
     u->parent = u->now.hash;
-    next = (struct store_item){.memory = u->now, .vectors = u->vectors};
+    next = (struct store_item){.memory = u->now, .vectors = u->embedded.vectors};
     if (!json_merge_text(u->a, u->now.metadata,
                          STR("{\"superseded_by\":null,\"evolution_reason\":null}"),
                          &next.memory.metadata, err)) /* of the old one */
@@ -295,10 +295,8 @@ static bool try_supersede(struct update *u, struct error *err)
 /* The text is embedded once, before the first try. */
 static bool supersede(struct update *u, struct error *err)
 {
-    bool is_cut;
-
     return read_current(u, err) &&
-           embed_content(u->m, u->a, u->request->content, &u->vectors, &is_cut, err) &&
+           embed_contents(u->m, u->a, &u->request->content, 1, &u->embedded, err) &&
            until_unchanged(u, try_supersede, err);
 }
 

@@ -19,16 +19,22 @@ struct reindex {
     void *ctx;
 };
 
-static bool embed_one(struct reindex *r, const struct memory *memory, struct error *err)
+static bool embed_some(struct reindex *r, struct arena *a, const struct memory *memories,
+                       size_t n, struct error *err)
 {
-    AUTO_ARENA a = {0};
-    struct store_vectors vectors;
-    bool is_cut;
+    struct str *texts = ARENA_NEW(a, struct str, n);
+    struct embedded *embedded = ARENA_NEW(a, struct embedded, n);
 
-    if (!embed_content(r->m, &a, memory->content, &vectors, &is_cut, err) ||
-        !store_set_vectors(r->m->options.store, r->who->space, memory->row, &vectors, err))
+    for (size_t i = 0; i < n; i++)
+        texts[i] = memories[i].content;
+    if (!embed_contents(r->m, a, texts, n, embedded, err))
         return false;
-    r->progress.done++;
+    for (size_t i = 0; i < n; i++) {
+        if (!store_set_vectors(r->m->options.store, r->who->space, memories[i].row,
+                               &embedded[i].vectors, err))
+            return false;
+        r->progress.done++;
+    }
     return true;
 }
 
@@ -52,13 +58,11 @@ static bool reindex(struct reindex *r, bool is_all, struct error *err)
         if (!store_list_by_row(r->m->options.store, &a, r->who->space, model, after,
                                REINDEX_STEP, &memories, &n, err))
             return false;
-        for (size_t i = 0; i < n; i++) {
-            if (!embed_one(r, &memories[i], err))
-                return false;
-            after = memories[i].row;
-        }
+        if (!embed_some(r, &a, memories, n, err))
+            return false;
         if (!wants_more(r) || n < REINDEX_STEP)
             return true;
+        after = memories[n - 1].row;
     }
 }
 

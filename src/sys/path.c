@@ -4,6 +4,7 @@
 
 #include <limits.h>
 #include <stdlib.h>
+#include <sched.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -80,6 +81,13 @@ int64_t sys_resident_bytes(void)
     if (!sys_read_file(&a, "/proc/self/statm", STATM_MAX_BYTES, &statm, NULL))
         return 0;
     return resident_pages(statm) * sysconf(_SC_PAGESIZE);
+}
+
+size_t sys_n_cores(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof(set), &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
 }
 
 bool sys_is_terminal(int fd)

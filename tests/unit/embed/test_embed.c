@@ -55,22 +55,18 @@ static void check_window(const struct embedder *e, size_t from, size_t to, size_
     check_vector(e, buf_str(&b), got);
 }
 
-struct parts {
-    const float *vectors;
-    size_t n;
-    bool is_cut;
-};
-
-static struct parts parts_of(const struct embedder *e, struct arena *a, size_t n_words,
-                             size_t n_letters)
+static struct embed_parts parts_of(const struct embedder *e, struct arena *a, size_t n_words,
+                                   size_t n_letters)
 {
     AUTO_BUF b = {0};
-    struct parts p = {0};
+    struct str text;
+    struct embed_parts p = {0};
     struct error err = {0};
 
     for (size_t i = 0; i < n_words; i++)
         add_word(&b, i, n_letters);
-    CHECK_OK(embed_parts(e, a, buf_str(&b), &p.vectors, &p.n, &p.is_cut, &err), err);
+    text = buf_str(&b);
+    CHECK_OK(embed_parts(e, a, &text, 1, &p, &err), err);
     return p;
 }
 
@@ -82,7 +78,7 @@ TEST(a_text_that_fits_is_one_part)
 
     REQUIRE(e);
     for (size_t i = 0; i < COUNT(lengths); i++) {
-        struct parts p = parts_of(e, &a, lengths[i], 1);
+        struct embed_parts p = parts_of(e, &a, lengths[i], 1);
 
         CHECK_INT(p.n, 1);
         CHECK(!p.is_cut);
@@ -94,7 +90,7 @@ TEST(a_longer_text_is_covered_by_overlapping_windows)
 {
     AUTO_ARENA a = {0};
     AUTO_EMBEDDER *e = open_tiny(&a);
-    struct parts p;
+    struct embed_parts p;
 
     REQUIRE(e);
     p = parts_of(e, &a, ROOM + 1, 1);
@@ -114,7 +110,7 @@ TEST(windows_begin_and_end_between_words)
 {
     AUTO_ARENA a = {0};
     AUTO_EMBEDDER *e = open_tiny(&a);
-    struct parts p;
+    struct embed_parts p;
 
     REQUIRE(e);
     p = parts_of(e, &a, 20, 4);
@@ -129,18 +125,16 @@ TEST(a_word_longer_than_a_window_is_cut_after_all)
     AUTO_ARENA a = {0};
     AUTO_EMBEDDER *e = open_tiny(&a);
     char word[WORD_CHARS_MAX];
-    const float *vectors;
-    size_t n;
-    bool is_cut;
+    struct str text = str_n(word, sizeof(word));
+    struct embed_parts p;
     struct error err = {0};
 
     REQUIRE(e);
     memset(word, 'q', sizeof(word));
-    REQUIRE(CHECK_OK(embed_parts(e, &a, str_n(word, sizeof(word)), &vectors, &n, &is_cut, &err),
-                     err));
-    CHECK(n > 1 && n < 5);
-    CHECK(!is_cut);
-    check_vector(e, str_n(word, ROOM), vectors);
+    REQUIRE(CHECK_OK(embed_parts(e, &a, &text, 1, &p, &err), err));
+    CHECK(p.n > 1 && p.n < 5);
+    CHECK(!p.is_cut);
+    check_vector(e, str_n(word, ROOM), p.vectors);
 }
 
 TEST(what_lies_beyond_the_last_window_is_said_to_be_cut)
@@ -148,7 +142,7 @@ TEST(what_lies_beyond_the_last_window_is_said_to_be_cut)
     AUTO_ARENA a = {0};
     AUTO_EMBEDDER *e = open_tiny(&a);
     size_t fits = EMBED_PARTS_MAX * (ROOM - OVERLAP) + OVERLAP;
-    struct parts p;
+    struct embed_parts p;
 
     REQUIRE(e);
     p = parts_of(e, &a, fits, 1);
@@ -162,30 +156,55 @@ TEST(what_lies_beyond_the_last_window_is_said_to_be_cut)
     CHECK(p.is_cut);
 }
 
+TEST(texts_embedded_over_several_cores_are_as_each_alone)
+{
+    AUTO_ARENA a = {0};
+    AUTO_EMBEDDER *e = open_tiny(&a);
+    struct str texts[20];
+    struct embed_parts alone, p[COUNT(texts)];
+    struct error err = {0};
+
+    REQUIRE(e);
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        AUTO_BUF b = {0};
+
+        for (size_t k = 0; k < i * i; k++)
+            add_word(&b, k + i, 2);
+        texts[i] = arena_dup(&a, buf_str(&b));
+    }
+    embed_set_cores(e, 4);
+    REQUIRE(CHECK_OK(embed_parts(e, &a, texts, COUNT(texts), p, &err), err));
+    embed_set_cores(e, 1);
+    for (size_t i = 0; i < COUNT(texts); i++) {
+        REQUIRE(CHECK_OK(embed_parts(e, &a, &texts[i], 1, &alone, &err), err));
+        CHECK_INT(p[i].n, alone.n);
+        CHECK_INT(p[i].is_cut, alone.is_cut);
+        CHECK(memcmp(p[i].vectors, alone.vectors, alone.n * TINY_HIDDEN * sizeof(float)) == 0);
+    }
+}
+
 /* A megabyte of blanks, then a word: what is behind the limit is not seen, and that is said. */
 TEST(what_lies_beyond_the_limit_is_cut)
 {
     AUTO_ARENA a = {0};
     AUTO_EMBEDDER *e = open_tiny(&a);
     char *bytes = ARENA_NEW(&a, char, EMBED_TEXT_MAX_BYTES + 5);
-    struct str text = str_n(bytes, EMBED_TEXT_MAX_BYTES + 5);
-    const float *vectors;
-    size_t n;
-    bool is_cut;
+    struct str text = str_n(bytes, EMBED_TEXT_MAX_BYTES + 5),
+               shorter = str_sub(text, 5, text.len);
+    struct embed_parts p;
     struct error err = {0};
 
     REQUIRE(e);
     memset(bytes, ' ', text.len);
     memcpy(bytes + EMBED_TEXT_MAX_BYTES, "hello", 5);
-    REQUIRE(CHECK_OK(embed_parts(e, &a, text, &vectors, &n, &is_cut, &err), err));
-    CHECK_INT(n, 1);
-    CHECK(is_cut);
-    check_vector(e, STR(""), vectors);
-    check_vector(e, text, vectors);
-    REQUIRE(CHECK_OK(
-        embed_parts(e, &a, str_sub(text, 5, text.len), &vectors, &n, &is_cut, &err), err));
-    CHECK(!is_cut);
-    check_vector(e, STR("hello"), vectors);
+    REQUIRE(CHECK_OK(embed_parts(e, &a, &text, 1, &p, &err), err));
+    CHECK_INT(p.n, 1);
+    CHECK(p.is_cut);
+    check_vector(e, STR(""), p.vectors);
+    check_vector(e, text, p.vectors);
+    REQUIRE(CHECK_OK(embed_parts(e, &a, &shorter, 1, &p, &err), err));
+    CHECK(!p.is_cut);
+    check_vector(e, STR("hello"), p.vectors);
 }
 
 TEST(tokens_come_framed_and_cut)

@@ -159,11 +159,13 @@ static void check_length(const struct model *m, const struct kernels *k, size_t 
 {
     int32_t ids[TINY_TOKENS];
     float got[H];
+    AUTO_FREE
+    float *space = NEW_ARRAY(float, encoder_space_floats(m));
     double want[H], worst = 0, length = 0;
 
     for (size_t i = 0; i < n; i++)
         ids[i] = (int32_t)(i * 7 % m->dims.n_words);
-    encoder_run(m, &(struct encoder_path){k, NULL}, ids, n, got);
+    encoder_run(m, &(struct encoder_path){k, NULL}, ids, n, space, got);
     oracle_run(ids, n, m->dims.pooling, want);
     for (size_t i = 0; i < H; i++) {
         worst = fmax(worst, fabs((double)got[i] - want[i]));

@@ -15,14 +15,16 @@ static bool read_and_run(struct str image, struct error *err)
     struct model *m = NEW(struct model);
     int32_t ids[8];
     size_t n;
-    float *out;
+    float *out, *space;
 
     if (!model_read(image, m, err))
         return false;
     n = tokenizer_run(&m->vocab, STR("hello, unaffable w[SEP]orld"), ids, COUNT(ids));
     out = NEW_ARRAY(float, m->dims.hidden);
+    space = NEW_ARRAY(float, encoder_space_floats(m));
     encoder_run(m, &(struct encoder_path){&kernels_portable, NULL}, ids,
-                MAX(MIN(n, (size_t)m->dims.max_tokens), (size_t)1), out);
+                MAX(MIN(n, (size_t)m->dims.max_tokens), (size_t)1), space, out);
+    free(space);
     free(out);
     return true;
 }

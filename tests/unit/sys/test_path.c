@@ -78,6 +78,7 @@ TEST(facts_about_the_process_are_plausible)
     int ends[2];
 
     CHECK(sys_hostname(&a).len > 0);
+    CHECK(sys_n_cores() >= 1);
     CHECK(sys_resident_bytes() > 100000 && sys_resident_bytes() < (int64_t)10 << 30);
     REQUIRE(pipe(ends) == 0);
     CHECK(!sys_is_terminal(ends[0]));
