@@ -177,8 +177,16 @@ class OverHttp(Checks, Case):
         self.assertEqual(status, 413)
 
     def test_a_long_header_and_a_long_path(self):
-        self.assertIn(self.s.post(request("ping"), X_Long="x" * 200000).status, (400, 413, 431))
-        self.assertIn(self.s.request("GET", "/" + "x" * 200000).status, (400, 404, 413, 414, 431))
+        try:
+            self.assertIn(self.s.post(request("ping"), X_Long="x" * 200000).status, (400, 413, 431))
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # refused while it was still sending
+        try:
+            self.assertIn(self.s.request("GET", "/" + "x" * 200000).status,
+                          (400, 404, 413, 414, 431))
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        self.assertEqual(self.s.post(request("ping")).status, 200)
 
     def test_batches_only_where_they_exist(self):
         batch = [request("ping"), request("tools/list", _id=2)]
