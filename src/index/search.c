@@ -19,7 +19,9 @@
 #include "base/alloc.h"
 
 #define CANDIDATES_MIN     1000
-#define CANDIDATES_PER_HIT 20
+#define CANDIDATES_PER_HIT 10 /* of the first FRONT_HITS */
+#define CANDIDATES_DEEPER  4  /* of each after them */
+#define FRONT_HITS         64
 #define CANDIDATES_SHARE   250   /* one slot in so many besides */
 #define SAMPLED_FROM       16384 /* slots; of more, one in SAMPLE_STEP tells the radius */
 #define SAMPLE_STEP        4
@@ -125,7 +127,10 @@ static uint16_t radius_of(const uint32_t *counts, size_t dim, size_t n)
 
 static size_t n_candidates(const struct index *ix, size_t limit)
 {
-    return CANDIDATES_MIN + CANDIDATES_PER_HIT * limit + ix->s.n_slots / CANDIDATES_SHARE;
+    size_t front = MIN(limit, (size_t)FRONT_HITS);
+
+    return CANDIDATES_MIN + CANDIDATES_PER_HIT * front + CANDIDATES_DEEPER * (limit - front) +
+           ix->s.n_slots / CANDIDATES_SHARE;
 }
 
 static void keep_allowed(const struct index *ix, const struct bitmap *allowed,

@@ -131,7 +131,8 @@ static bool set_up(const struct store *s, bool is_reader, sqlite3 *db, struct er
                    "PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 16777216",
                    err) &&
            apply_pragmas(s, db, err) &&
-           (!is_reader || db_exec(db, "PRAGMA query_only = ON", err));
+           (!is_reader ||
+            (db_exec(db, "PRAGMA query_only = ON", err) && score_register(db, err)));
 }
 
 bool db_open(const struct store *s, bool is_reader, sqlite3 **out, struct error *err)

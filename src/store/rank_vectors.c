@@ -1,14 +1,17 @@
 /*
  * rank_vectors.c - cosine under a filter, and the stored vectors of one memory.
  *
- * The index, whose vectors are rounded, finds a few more than are wanted; what is stored ranks them.
+ * The index, whose vectors are rounded, ranks; the first EXACT_PLACES of its ranking are ranked anew by
+ * what is stored. Which these are does not depend on how many are wanted, so that pages join.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_int.h"
 
 #include <stdlib.h>
 
-#define MARGIN 32 /* more than are wanted, so that rounding costs none of them */
+/* Deeper places keep their rounded cosines, right to about 0.002: reading a stored vector costs several
+ * microseconds, and nobody sees that difference there. */
+#define EXACT_PLACES 40
 
 static bool allowed_rows(struct arena *a, sqlite3 *db, struct str space,
                          const struct memory_filter *filter, struct bitmap *out,
@@ -93,8 +96,8 @@ static int compare_ranked(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
-/* The hits by what is stored, best first; one whose vector is gone meanwhile is left out. */
-static bool rank_exactly(const struct vector_set *set, sqlite3 *db, const float *query,
+/* The first hits by what is stored; one whose vector is gone meanwhile is left out. */
+static bool read_exactly(const struct vector_set *set, sqlite3 *db, const float *query,
                          const struct index_hit *hits, size_t n, struct ranked *out,
                          size_t *out_n, struct error *err)
 {
@@ -119,8 +122,23 @@ static bool rank_exactly(const struct vector_set *set, sqlite3 *db, const float 
                                               (size_t)sqlite3_column_bytes(q, 0)),
                                         query, set->dim)};
     }
-    if (*out_n)
-        qsort(out, *out_n, sizeof(*out), compare_ranked);
+    return true;
+}
+
+/* The hits, best first. */
+static bool rank_hits(const struct vector_set *set, sqlite3 *db, const float *query,
+                      const struct index_hit *hits, size_t n, struct ranked *out, size_t *out_n,
+                      struct error *err)
+{
+    size_t n_exact = MIN(n, (size_t)EXACT_PLACES), n_out;
+
+    if (!read_exactly(set, db, query, hits, n_exact, out, &n_out, err))
+        return false;
+    for (size_t i = n_exact; i < n; i++)
+        out[n_out++] = (struct ranked){hits[i].id, (double)hits[i].cosine};
+    if (n_out)
+        qsort(out, n_out, sizeof(*out), compare_ranked);
+    *out_n = n_out;
     return true;
 }
 
@@ -131,50 +149,62 @@ bool store_rank_vectors(struct store *s, struct arena *a, struct str space,
 {
     AUTO_READER r = {0};
     AUTO_VECTOR_SET *set = NULL;
-    struct index_hit *hits = ARENA_NEW(a, struct index_hit, limit + MARGIN);
-    size_t n;
+    size_t depth = MAX(limit, (size_t)EXACT_PLACES), n;
+    struct index_hit *hits = ARENA_NEW(a, struct index_hit, depth);
 
     if (!vectors_take(s->vectors, space, model_id, dim, &set, err) ||
         !reader_take(s, &r, err) || !vectors_follow(set, r.db, err))
         return false;
     if (filter_is_plain(filter))
-        n = search_current(set, query, limit + MARGIN, hits);
-    else if (!search_filtered(set, a, r.db, filter, query, limit + MARGIN, hits, &n, err))
+        n = search_current(set, query, depth, hits);
+    else if (!search_filtered(set, a, r.db, filter, query, depth, hits, &n, err))
         return false;
     *out = ARENA_NEW(a, struct ranked, n);
-    if (!rank_exactly(set, r.db, query, hits, n, *out, out_n, err))
+    if (!rank_hits(set, r.db, query, hits, n, *out, out_n, err))
         return false;
     *out_n = MIN(*out_n, limit);
     return true;
 }
 
-#define CHECK_TRIES_MAX 5 /* others may write between the two counts */
-
-bool store_check_vectors(struct store *s, struct str space, struct str model_id, size_t dim,
-                         bool *out_ok, struct error *err)
+static bool count_with_vectors(sqlite3 *db, const struct vector_set *set, int64_t *out,
+                               struct error *err)
 {
-    AUTO_READER r = {0};
-    AUTO_VECTOR_SET *set = NULL;
     AUTO_STMT *q = NULL;
     bool has_row;
 
-    if (!vectors_take(s->vectors, space, model_id, dim, &set, err) ||
-        !reader_take(s, &r, err) ||
-        !db_prepare(r.db,
+    if (!db_prepare(db,
                     "SELECT count(*) FROM vector v JOIN memory m ON m.row = v.row"
                     " WHERE m.space = ?1 AND v.model = ?2 AND v.dim = ?3",
                     &q, err))
         return false;
-    db_bind_str(q, 1, space);
-    db_bind_str(q, 2, model_id);
-    sqlite3_bind_int64(q, 3, (int64_t)dim);
+    db_bind_str(q, 1, str_c(set->space));
+    db_bind_str(q, 2, str_c(set->model_id));
+    sqlite3_bind_int64(q, 3, (int64_t)set->dim);
+    if (!db_step(db, q, &has_row, "count vectors", err))
+        return false;
+    *out = sqlite3_column_int64(q, 0);
+    return true;
+}
+
+#define CHECK_TRIES_MAX                                                                        \
+    5 /* another search may take over newer changes between the two counts */
+
+bool store_check_vectors(struct store *s, struct str space, struct str model_id, size_t dim,
+                         bool *out_ok, struct error *err)
+{
+    AUTO_VECTOR_SET *set = NULL;
+
+    if (!vectors_take(s->vectors, space, model_id, dim, &set, err))
+        return false;
     *out_ok = false;
     for (int i = 0; i < CHECK_TRIES_MAX && !*out_ok; i++) {
-        sqlite3_reset(q);
-        if (!vectors_follow(set, r.db, err) ||
-            !db_step(r.db, q, &has_row, "count vectors", err))
+        AUTO_READER r = {0};
+        int64_t n;
+
+        if (!reader_take(s, &r, err) || !vectors_follow(set, r.db, err) ||
+            !count_with_vectors(r.db, set, &n, err))
             return false;
-        *out_ok = sqlite3_column_int64(q, 0) == (int64_t)index_count(set->index);
+        *out_ok = n == (int64_t)index_count(set->index);
     }
     return true;
 }

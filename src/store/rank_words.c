@@ -1,9 +1,6 @@
 /*
  * rank_words.c - BM25 over content and tags, filtered in the same statement.
  *
- * FTS5's bm25() is negative, smaller is better; out come positive scores, larger is better. A tag counts
- * as much as TAG_WEIGHT words of content: it was chosen by somebody to say what the memory is about.
- *
  * A word that stands in one of N memories has the inverse document frequency ln((N - 0.5) / 1.5), and its
  * term frequency counts at most 2.2 times (k1 = 1.2); RARE_SCORE * ln(1 + N) is about that.
  */
@@ -15,9 +12,7 @@
 
 #include "base/vec.h"
 
-#define TAG_WEIGHT 2.0
-
-/* Ranking costs a few microseconds for each memory that has one of the words. So of the words the rarest
+/* Ranking costs a microsecond for each memory that has one of the words. So of the words the rarest
  * are taken, as many as stand in this many memories together, and at least one: common words say little
  * about a memory that has none of the rare ones. */
 #define ROWS_MAX   1500
@@ -57,7 +52,7 @@ static int compare_words(const void *a, const void *b)
     return (x->n > y->n) - (x->n < y->n);
 }
 
-/* In how many memories each word stands, up to the limit. */
+/* In how many memories each word stands, up to the limit; the rarest come to the front. */
 static bool count_words(struct arena *a, sqlite3 *db, struct word *words, size_t n,
                         int64_t limit, struct error *err)
 {
@@ -77,34 +72,40 @@ static bool count_words(struct arena *a, sqlite3 *db, struct word *words, size_t
             return false;
         words[i].n = sqlite3_column_int64(q, 0);
     }
+    qsort(words, n, sizeof(*words), compare_words);
     return true;
 }
 
-/* The rarest of the words to the front; *out_n of them are to be ranked by. */
+struct choice { /* the words to rank by, and how many memories have each */
+    struct str *texts;
+    int64_t *n_rows;
+    size_t n;
+};
+
 static bool choose_words(struct arena *a, sqlite3 *db, const struct str *texts, size_t n,
-                         struct str *out, size_t *out_n, struct error *err)
+                         struct choice *out, struct error *err)
 {
     struct word *words = ARENA_NEW(a, struct word, n);
     int64_t n_rows = 0;
 
     for (size_t i = 0; i < n; i++)
         words[i].text = texts[i];
-    *out_n = 0;
-    if (n > 1) {
-        if (!count_words(a, db, words, n, ROWS_MAX + 1, err))
-            return false;
-        qsort(words, n, sizeof(*words), compare_words);
-        if (words[0].n > ROWS_MAX) { /* all are common: how common? */
-            if (!count_words(a, db, words, n, INT64_MAX, err))
-                return false;
-            qsort(words, n, sizeof(*words), compare_words);
-        }
+    if (!count_words(a, db, words, n, ROWS_MAX + 1, err))
+        return false;
+    while (n && words[0].n == 0) { /* nothing has it */
+        words++;
+        n--;
     }
+    if (n && words[0].n > ROWS_MAX && /* all are common: how common? */
+        !count_words(a, db, words, n, INT64_MAX, err))
+        return false;
+    *out = (struct choice){ARENA_NEW(a, struct str, n), ARENA_NEW(a, int64_t, n), 0};
     for (size_t i = 0; i < n; i++) {
         n_rows += words[i].n;
         if (i > 0 && n_rows > ROWS_MAX)
             break;
-        out[(*out_n)++] = words[i].text;
+        out->texts[out->n] = words[i].text;
+        out->n_rows[out->n++] = words[i].n;
     }
     return true;
 }
@@ -123,7 +124,7 @@ static bool read_ranking(struct arena *a, sqlite3 *db, sqlite3_stmt *q, size_t l
             return false;
         if (has_row)
             list[n++] =
-                (struct ranked){sqlite3_column_int64(q, 0), -sqlite3_column_double(q, 1)};
+                (struct ranked){sqlite3_column_int64(q, 0), sqlite3_column_double(q, 1)};
     }
     out->list = list;
     out->n = n;
@@ -151,30 +152,34 @@ struct word_search {
     struct str space;
     const struct memory_filter *filter;
     struct str expression;
+    struct score_rule *rule;
     size_t limit;
 };
 
-/* Shallow: the filter is asked about the best alone. It may let too few of them through. */
+/* Shallow: the filter, a plain one, is asked about the best alone. It may let too few of them through. */
 static bool rank(struct arena *a, const struct word_search *w, bool is_shallow,
                  struct word_ranking *out, struct error *err)
 {
     AUTO_STMT *q = NULL;
     AUTO_BUF sql = {0};
 
-    buf_add_c(&sql, "SELECT m.row, f.score FROM"
-                    " (SELECT rowid AS row, bm25(memory_fts, 1.0, ?22) AS score FROM memory_fts"
-                    "  WHERE memory_fts MATCH ?20");
+    buf_add_c(&sql,
+              "SELECT m.row, f.score FROM"
+              " (SELECT rowid AS row, memory_score(memory_fts, ?22) AS score FROM memory_fts"
+              "  WHERE memory_fts MATCH ?20");
     if (is_shallow)
-        buf_add_c(&sql, " ORDER BY score, row LIMIT ?23");
-    buf_add_c(&sql, ") f JOIN memory m ON m.row = f.row WHERE m.space = ?1");
+        buf_add_c(&sql, " ORDER BY score DESC, row LIMIT ?23");
+    buf_add_c(&sql, is_shallow ? ") f CROSS JOIN memory m INDEXED BY memory_current"
+                               : ") f JOIN memory m");
+    buf_add_c(&sql, " ON m.row = f.row WHERE m.space = ?1");
     filter_sql(w->filter, &sql);
-    buf_add_c(&sql, " ORDER BY f.score, m.row LIMIT ?21");
+    buf_add_c(&sql, " ORDER BY f.score DESC, m.row LIMIT ?21");
     if (!db_prepare(w->db, buf_cstr(&sql), &q, err))
         return false;
     filter_bind(a, q, w->space, w->filter);
     db_bind_str(q, FILTER_PARAM_FREE, w->expression);
     sqlite3_bind_int64(q, FILTER_PARAM_FREE + 1, (int64_t)w->limit);
-    sqlite3_bind_double(q, FILTER_PARAM_FREE + 2, TAG_WEIGHT);
+    sqlite3_bind_pointer(q, FILTER_PARAM_FREE + 2, w->rule, SCORE_RULE_TYPE, NULL);
     sqlite3_bind_int64(q, FILTER_PARAM_FREE + 3, (int64_t)(w->limit + MARGIN));
     return read_ranking(a, w->db, q, w->limit, out, err);
 }
@@ -184,19 +189,27 @@ bool store_rank_words(struct store *s, struct arena *a, struct str space,
                       size_t n_words, size_t limit, struct word_ranking *out, struct error *err)
 {
     AUTO_READER r = {0};
-    struct word_search w = {.space = space, .filter = filter, .limit = limit};
-    struct str *chosen = ARENA_NEW(a, struct str, n_words);
+    AUTO_LENGTHS lengths = {0};
+    struct choice choice;
+    struct score_rule rule;
+    struct word_search w = {.space = space, .filter = filter, .rule = &rule, .limit = limit};
     bool is_shallow = filter_is_plain(filter);
-    size_t n_chosen;
 
     *out = (struct word_ranking){0};
     if (n_words == 0 || limit == 0 || filter->trash == TRASH_ONLY) /* not in the index */
         return true;
-    if (!reader_take(s, &r, err) ||
-        !choose_words(a, r.db, words, n_words, chosen, &n_chosen, err))
+    if (!reader_take(s, &r, err) || !choose_words(a, r.db, words, n_words, &choice, err))
         return false;
+    if (choice.n == 0)
+        return true;
+    if (!lengths_take(s->lengths, r.db, &lengths, err))
+        return false;
+    rule = (struct score_rule){.lengths = lengths,
+                               .n_phrases = choice.n,
+                               .n_rows = choice.n_rows,
+                               .idf = ARENA_NEW(a, double, choice.n)};
     w.db = r.db;
-    w.expression = match_expression(a, chosen, n_chosen);
+    w.expression = match_expression(a, choice.texts, choice.n);
     if ((is_shallow && !rank(a, &w, true, out, err)) ||
         (out->n < limit && !rank(a, &w, false, out, err)))
         return false;

@@ -225,7 +225,6 @@ static bool read_page(struct arena *a, sqlite3 *db, struct str space,
     return read_memories(a, db, q, out, out_n, err);
 }
 
-/* In one read transaction, so that page and total are of the same moment. */
 bool store_list(struct store *s, struct arena *a, struct str space,
                 const struct memory_filter *filter, size_t offset, size_t limit,
                 struct memory **out, size_t *out_n, size_t *out_total, struct error *err)
@@ -233,18 +232,14 @@ bool store_list(struct store *s, struct arena *a, struct str space,
     AUTO_READER r = {0};
     const struct page page = {offset, limit};
     size_t total;
-    bool is_ok;
 
     if (filter->stale_before_ms)
         touch_write(s); /* what was just read is not stale */
-    if (!reader_take(s, &r, err) || !db_exec(r.db, "BEGIN", err))
+    if (!reader_take(s, &r, err) || !count_matches(a, r.db, space, filter, &total, err) ||
+        !read_page(a, r.db, space, filter, page, out, out_n, err))
         return false;
-    is_ok = count_matches(a, r.db, space, filter, &total, err) &&
-            read_page(a, r.db, space, filter, page, out, out_n, err);
-    sqlite3_exec(r.db, "COMMIT", NULL, NULL, NULL);
-    if (is_ok)
-        *out_total = total;
-    return is_ok;
+    *out_total = total;
+    return true;
 }
 
 struct hashes VEC(struct str);

@@ -140,19 +140,14 @@ bool store_stats(struct store *s, struct str space, struct str model_id,
 {
     AUTO_READER r = {0};
     struct store_stats stats;
-    bool is_ok;
 
-    if (!reader_take(s, &r, err) || !db_exec(r.db, "BEGIN", err)) /* all of one moment */
-        return false;
-    is_ok = read_totals(r.db, space, model_id, &stats, err) &&
-            read_number(r.db,
-                        "SELECT count(*) FROM memory_fts_docsize d JOIN memory m"
-                        " ON m.row = d.id WHERE m.space = ?1",
-                        space, &stats.n_fts, err) &&
-            read_number(r.db, "SELECT count(*) FROM change WHERE space = ?1", space,
-                        &stats.n_changes, err);
-    sqlite3_exec(r.db, "COMMIT", NULL, NULL, NULL);
-    if (!is_ok)
+    if (!reader_take(s, &r, err) || !read_totals(r.db, space, model_id, &stats, err) ||
+        !read_number(r.db,
+                     "SELECT count(*) FROM memory_fts_docsize d JOIN memory m"
+                     " ON m.row = d.id WHERE m.space = ?1",
+                     space, &stats.n_fts, err) ||
+        !read_number(r.db, "SELECT count(*) FROM change WHERE space = ?1", space,
+                     &stats.n_changes, err))
         return false;
     stats.bytes_on_disk = bytes_on_disk(s);
     stats.index_bytes = vectors_bytes(s->vectors, space);

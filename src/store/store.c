@@ -53,6 +53,7 @@ bool store_open(const struct store_options *options, struct store **out, struct 
     mutex_init(&s->touch_lock);
     cond_init(&s->reader_back);
     s->vectors = vectors_new(s->path);
+    s->lengths = lengths_new();
     if (!open_file(s, err)) {
         store_close(s);
         return false;
@@ -70,6 +71,7 @@ void store_close(struct store *s)
         touch_write(s);
         vectors_save(s->vectors, s->writer);
     }
+    lengths_free(s->lengths);
     vectors_free(s->vectors);
     for (size_t i = 0; i < s->n_idle; i++)
         sqlite3_close(s->idle[i]);
@@ -108,12 +110,24 @@ static void return_right(struct store *s)
     cond_signal(&s->reader_back);
 }
 
+static void return_reader(struct store *s, sqlite3 *db)
+{
+    MUTEX_SCOPE(&s->read_lock);
+
+    s->idle[s->n_idle++] = db;
+    cond_signal(&s->reader_back);
+}
+
 bool reader_take(struct store *s, struct reader *out, struct error *err)
 {
     sqlite3 *db = wait_for_reader(s);
 
     if (!db && !db_open(s, true, &db, err)) {
         return_right(s);
+        return false;
+    }
+    if (!db_exec(db, "BEGIN", err)) {
+        return_reader(s, db);
         return false;
     }
     *out = (struct reader){s, db};
@@ -124,10 +138,8 @@ void reader_give_back(struct reader *r)
 {
     if (!r->store)
         return;
-    mutex_lock(&r->store->read_lock);
-    r->store->idle[r->store->n_idle++] = r->db;
-    cond_signal(&r->store->reader_back);
-    mutex_unlock(&r->store->read_lock);
+    sqlite3_exec(r->db, "COMMIT", NULL, NULL, NULL);
+    return_reader(r->store, r->db);
     *r = (struct reader){0};
 }
 

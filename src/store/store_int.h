@@ -54,6 +54,7 @@ struct store {
     int64_t touched_since_ms;
 
     struct vectors *vectors;
+    struct lengths *lengths;
 };
 
 /* -- db.c: connections and statements --------------------------------------------------------- */
@@ -88,7 +89,9 @@ static inline void db_close(sqlite3 **db)
 
 /* -- store.c: lending connections ------------------------------------------------------------- */
 
-struct reader { /* a lent reading connection */
+/* A lent reading connection, inside a transaction: all that it reads is of the moment of its first
+ * statement, and the locks of the file are taken once. */
+struct reader {
     struct store *store;
     sqlite3 *db;
 };
@@ -136,6 +139,36 @@ void filter_bind(struct arena *a, sqlite3_stmt *q, struct str space,
                  const struct memory_filter *f);
 /* The filter that every search without filters has: live and current memories. */
 bool filter_is_plain(const struct memory_filter *f);
+
+/* -- lengths.c, score.c: BM25 ------------------------------------------------------------------- */
+
+struct lengths *lengths_new(void);
+void lengths_free(struct lengths *l);
+
+struct length_ref { /* a table as it was when it was taken */
+    struct lengths *owner;
+    struct length_table *table;
+};
+/* As of db's transaction, or later. db: any reader. */
+NODISCARD bool lengths_take(struct lengths *l, sqlite3 *db, struct length_ref *out,
+                            struct error *err);
+void lengths_give_back(struct length_ref *r); /* takes a zeroed one */
+#define AUTO_LENGTHS AUTO(lengths_give_back) struct length_ref
+unsigned lengths_of(const struct length_ref *r, int64_t row); /* 0: unknown */
+
+/* What memory_score(memory_fts, ?) is given with sqlite3_bind_pointer(). */
+#define SCORE_RULE_TYPE "memory score"
+struct score_rule {
+    struct length_ref lengths;
+    size_t n_phrases;
+    const int64_t
+        *n_rows; /* by phrase of the expression, in its order: how many rows have it */
+    double *idf; /* room for as many */
+    double mean_length;
+    bool is_ready; /* idf and mean_length are known */
+};
+/* Makes memory_score() known to a connection: BM25, larger is better. */
+NODISCARD bool score_register(sqlite3 *db, struct error *err);
 
 /* -- steps.c: what changes are made of, inside the caller's transaction ------------------------ */
 

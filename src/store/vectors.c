@@ -272,48 +272,34 @@ static bool catch_up(struct vector_set *set, sqlite3 *db, int64_t until, struct 
     return take_over_all(set, db, q, err);
 }
 
-/* Inside one read transaction, so that log and vectors are of the same moment. */
-static bool follow(struct vector_set *set, sqlite3 *db, struct error *err)
+/* Another caller may have taken over more than db's transaction sees; it stays. */
+static bool follow(struct vector_set *set, sqlite3 *db, int64_t until, struct error *err)
 {
-    int64_t until;
-    bool is_ok;
-
-    if (!db_exec(db, "BEGIN", err))
+    if (set->seq >= until)
+        return true;
+    if (set->seq < 0 && !checkpoint_load(set, db) ? !load_all(set, db, err)
+                                                  : !catch_up(set, db, until, err))
         return false;
-    is_ok = vectors_last_change(db, &until, err);
-    if (is_ok && until != set->seq)
-        is_ok = set->seq < 0 && !checkpoint_load(set, db) ? load_all(set, db, err)
-                                                          : catch_up(set, db, until, err);
-    if (is_ok)
-        set->seq = until;
-    if (is_ok && set->n_taken >= MAX(CHECKPOINT_ROWS_MIN, index_count(set->index) / 4))
+    set->seq = until;
+    if (set->n_taken >= MAX(CHECKPOINT_ROWS_MIN, index_count(set->index) / 4))
         checkpoint_save(set, db);
-    sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
-    return is_ok;
-}
-
-static bool is_up_to_date(struct vector_set *set, sqlite3 *db, bool *out, struct error *err)
-{
-    int64_t until;
-
-    if (!vectors_last_change(db, &until, err))
-        return false;
-    pthread_rwlock_rdlock(&set->lock);
-    *out = set->seq >= until;
-    pthread_rwlock_unlock(&set->lock);
     return true;
 }
 
 bool vectors_follow(struct vector_set *set, sqlite3 *db, struct error *err)
 {
+    int64_t until;
     bool is_done;
 
-    if (!is_up_to_date(set, db, &is_done, err))
+    if (!vectors_last_change(db, &until, err))
         return false;
+    pthread_rwlock_rdlock(&set->lock);
+    is_done = set->seq >= until;
+    pthread_rwlock_unlock(&set->lock);
     if (is_done)
         return true;
     pthread_rwlock_wrlock(&set->lock);
-    is_done = follow(set, db, err);
+    is_done = follow(set, db, until, err);
     pthread_rwlock_unlock(&set->lock);
     return is_done;
 }

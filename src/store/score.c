@@ -1,0 +1,92 @@
+/*
+ * score.c - BM25 as a function of FTS5's: its own bm25() with what that looks up for each row at hand.
+ *
+ * Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond (2009), with the constants and
+ * the inverse document frequency that FTS5 has:
+ *
+ *     score = sum over words: idf * f * (k1 + 1) / (f + k1 * (1 - b + b * length / mean length))
+ *     idf   = ln((N - n + 0.5) / (n + 0.5)), at least IDF_MIN
+ *
+ * f is how often a word stands in the content, and TAG_WEIGHT for each time in the tags: a tag was chosen by
+ * somebody to say what the memory is about.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store_int.h"
+
+#include <math.h>
+
+#define K1         1.2
+#define B          0.75
+#define IDF_MIN    1e-6
+#define TAG_WEIGHT 2.0
+#define COLUMN_TAG 1 /* of memory_fts */
+
+static double idf_of(double n_all, double n)
+{
+    return MAX(log((n_all - n + 0.5) / (n + 0.5)), IDF_MIN);
+}
+
+/* How often a phrase stands in the row, weighed. */
+static double frequency(const Fts5ExtensionApi *api, Fts5Context *fts, int phrase)
+{
+    Fts5PhraseIter at;
+    int column, offset;
+    double f = 0;
+
+    if (api->xPhraseFirst(fts, phrase, &at, &column, &offset) != SQLITE_OK)
+        return 0;
+    for (; column >= 0; api->xPhraseNext(fts, &at, &column, &offset))
+        f += column == COLUMN_TAG ? TAG_WEIGHT : 1;
+    return f;
+}
+
+/* Once per search: what does not depend on the row. */
+static bool prepare(const Fts5ExtensionApi *api, Fts5Context *fts, struct score_rule *rule)
+{
+    sqlite3_int64 n_rows, n_words;
+
+    if (api->xRowCount(fts, &n_rows) != SQLITE_OK ||
+        api->xColumnTotalSize(fts, -1, &n_words) != SQLITE_OK)
+        return false;
+    rule->mean_length = n_rows > 0 && n_words > 0 ? (double)n_words / (double)n_rows : 1;
+    for (size_t i = 0; i < rule->n_phrases; i++)
+        rule->idf[i] = idf_of((double)n_rows, (double)rule->n_rows[i]);
+    rule->is_ready = true;
+    return true;
+}
+
+static void score(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *out,
+                  int n_values, sqlite3_value **values)
+{
+    struct score_rule *rule =
+        n_values == 1 ? sqlite3_value_pointer(values[0], SCORE_RULE_TYPE) : NULL;
+    double sum = 0, length;
+
+    if (!rule || (size_t)api->xPhraseCount(fts) != rule->n_phrases ||
+        (!rule->is_ready && !prepare(api, fts, rule))) {
+        sqlite3_result_error(out, "the words cannot be scored", -1);
+        return;
+    }
+    length = lengths_of(&rule->lengths, api->xRowid(fts)) / rule->mean_length;
+    for (size_t i = 0; i < rule->n_phrases; i++) {
+        double f = frequency(api, fts, (int)i);
+
+        sum += rule->idf[i] * f * (K1 + 1) / (f + K1 * (1 - B + B * (length > 0 ? length : 1)));
+    }
+    sqlite3_result_double(out, sum);
+}
+
+bool score_register(sqlite3 *db, struct error *err)
+{
+    AUTO_STMT *q = NULL;
+    fts5_api *api = NULL;
+
+    if (!db_prepare(db, "SELECT fts5(?1)", &q, err))
+        return false;
+    sqlite3_bind_pointer(q, 1, &api, "fts5_api_ptr", NULL);
+    if (!db_run(db, q, "full-text search", err))
+        return false;
+    if (!api || api->xCreateFunction(api, "memory_score", NULL, score, NULL) != SQLITE_OK)
+        return error_set(err, ERROR_INTERNAL, "this SQLite has no full-text search (FTS5)");
+    return true;
+}

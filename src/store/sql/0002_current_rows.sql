@@ -1,0 +1,2 @@
+-- What a search without filters finds, so that asking whether a row is among it reads no memory.
+CREATE INDEX memory_current ON memory (space) WHERE deleted_ms = 0 AND superseded_by = '';

@@ -1,0 +1,215 @@
+/*
+ * test_score.c - word rankings against FTS5's own bm25(), while memories come, change and go.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store_int.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "tests/support/test.h"
+
+#define N_MEMORIES 300
+#define ALL        1000
+
+static const char *const vocabulary[] = {"river",   "stone",  "lamp",   "paper",
+                                         "engine",  "violet", "harbor", "glass",
+                                         "thunder", "maple",  "copper", "needle"};
+
+struct fixture {
+    struct arena arena;
+    char dir[64];
+    const char *path;
+    struct store *store;
+    struct store_actor who;
+    unsigned seed;
+};
+
+static void fixture_init(struct fixture *f)
+{
+    struct error err = {0};
+
+    *f = (struct fixture){.who = {STR("default"), STR("tester"), STR("unit"), 1000}, .seed = 7};
+    snprintf(f->dir, sizeof(f->dir), "/tmp/memoryd-score-XXXXXX");
+    CHECK(mkdtemp(f->dir) != NULL);
+    f->path = arena_printf(&f->arena, "%s/memory.db", f->dir).ptr;
+    CHECK_OK(store_open(&(struct store_options){.path = f->path}, &f->store, &err), err);
+}
+
+static void fixture_deinit(struct fixture *f)
+{
+    store_close(f->store);
+    unlink(f->path);
+    rmdir(f->dir);
+    arena_deinit(&f->arena);
+}
+
+static unsigned next(struct fixture *f, unsigned below)
+{
+    f->seed = f->seed * 1103515245u + 12345u;
+    return (f->seed >> 16) % below;
+}
+
+static struct str some_words(struct fixture *f, size_t n)
+{
+    AUTO_BUF b = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        size_t at = next(f, COUNT(vocabulary)) * next(f, COUNT(vocabulary)) / COUNT(vocabulary);
+
+        buf_printf(&b, "%s ", vocabulary[at]);
+    }
+    return arena_dup(&f->arena, buf_str(&b));
+}
+
+static struct memory make(struct fixture *f, size_t i)
+{
+    struct str *tags = ARENA_NEW(&f->arena, struct str, 1);
+
+    tags[0] = str_c(vocabulary[next(f, COUNT(vocabulary))]);
+    return (struct memory){.hash = arena_printf(&f->arena, "hash%04zu", i),
+                           .content = some_words(f, 1 + next(f, 200)),
+                           .type = STR("note"),
+                           .metadata = STR("{}"),
+                           .tags = tags,
+                           .n_tags = i % 3 ? 1 : 0,
+                           .created_ms = 1000,
+                           .updated_ms = 1000,
+                           .quality = -1,
+                           .confidence = 1};
+}
+
+static void fill(struct fixture *f, size_t from, size_t to)
+{
+    struct error err = {0};
+
+    for (size_t i = from; i < to; i++) {
+        struct store_item item = {.memory = make(f, i)};
+
+        CHECK_OK(store_put(f->store, &f->who, &item, 1, &err), err);
+    }
+}
+
+/* What FTS5 itself says, best first, as a list of texts "row score". */
+static void expect_same(struct fixture *f, const struct str *words, size_t n_words)
+{
+    AUTO_READER r = {0};
+    AUTO_STMT *q = NULL;
+    AUTO_BUF match = {0};
+    struct error err = {0};
+    const struct memory_filter filter = {0};
+    struct word_ranking got;
+    size_t n = 0;
+
+    for (size_t i = 0; i < n_words; i++)
+        buf_printf(&match, "%s\"" STR_FMT "\"", i ? " OR " : "", STR_ARG(words[i]));
+    CHECK_OK(store_rank_words(f->store, &f->arena, f->who.space, &filter, words, n_words, ALL,
+                              &got, &err),
+             err);
+    CHECK_OK(reader_take(f->store, &r, &err), err);
+    CHECK_OK(db_prepare(r.db,
+                        "SELECT rowid, -bm25(memory_fts, 1.0, 2.0) AS score FROM memory_fts"
+                        " WHERE memory_fts MATCH ?1 ORDER BY score DESC, rowid",
+                        &q, &err),
+             err);
+    db_bind_str(q, 1, buf_str(&match));
+    while (sqlite3_step(q) == SQLITE_ROW) {
+        if (n < got.n) {
+            CHECK_NEAR(got.list[n].score, sqlite3_column_double(q, 1), 1e-9);
+            CHECK_INT(got.list[n].row, sqlite3_column_int64(q, 0));
+        }
+        n++;
+    }
+    CHECK(n > 0);
+    CHECK_INT(got.n, n);
+}
+
+static void expect_same_for_all(struct fixture *f)
+{
+    for (size_t i = 0; i + 3 <= COUNT(vocabulary); i++) {
+        struct str words[3];
+
+        for (size_t k = 0; k < 3; k++)
+            words[k] = str_c(vocabulary[i + k]);
+        expect_same(f, words, 1 + i % 3);
+    }
+}
+
+TEST(scores_are_those_of_fts5)
+{
+    AUTO(fixture_deinit) struct fixture f;
+
+    fixture_init(&f);
+    fill(&f, 0, N_MEMORIES);
+    expect_same_for_all(&f);
+}
+
+TEST(scores_follow_changes_of_tags_deletions_and_new_memories)
+{
+    AUTO(fixture_deinit) struct fixture f;
+    struct error err = {0};
+    size_t n_deleted;
+
+    fixture_init(&f);
+    fill(&f, 0, N_MEMORIES / 2);
+    expect_same_for_all(&f);
+    for (size_t i = 0; i < 20; i++) {
+        struct memory m = make(&f, i);
+        struct str hash = arena_printf(&f.arena, "hash%04zu", 100 + i);
+
+        m.revision = 1;
+        CHECK_OK(store_update(f.store, &f.who, &m, STR("{}"), &err), err);
+        CHECK_OK(store_delete(f.store, &f.who, &hash, 1, STR("{}"), &n_deleted, &err), err);
+    }
+    fill(&f, N_MEMORIES / 2, N_MEMORIES);
+    expect_same_for_all(&f);
+}
+
+TEST(a_word_that_nothing_has_changes_no_score)
+{
+    AUTO(fixture_deinit) struct fixture f;
+    const struct memory_filter filter = {0};
+    const struct str words[] = {STR_INIT("river"), STR_INIT("zeppelin"), STR_INIT("++")};
+    struct error err = {0};
+    struct word_ranking with, without;
+
+    fixture_init(&f);
+    fill(&f, 0, 50);
+    CHECK_OK(
+        store_rank_words(f.store, &f.arena, f.who.space, &filter, words, 3, ALL, &with, &err),
+        err);
+    CHECK_OK(store_rank_words(f.store, &f.arena, f.who.space, &filter, words, 1, ALL, &without,
+                              &err),
+             err);
+    CHECK(without.n > 0);
+    CHECK_INT(with.n, without.n);
+    for (size_t i = 0; i < MIN(with.n, without.n); i++) {
+        CHECK_INT(with.list[i].row, without.list[i].row);
+        CHECK_NEAR(with.list[i].score, without.list[i].score, 0);
+    }
+}
+
+TEST(a_table_of_lengths_that_is_held_does_not_change)
+{
+    AUTO(fixture_deinit) struct fixture f;
+    AUTO_LENGTHS before = {0}, after = {0};
+    AUTO_READER r = {0}, later = {0};
+    struct error err = {0};
+
+    fixture_init(&f);
+    fill(&f, 0, 3);
+    CHECK_OK(reader_take(f.store, &r, &err), err);
+    CHECK_OK(lengths_take(f.store->lengths, r.db, &before, &err), err);
+    CHECK(lengths_of(&before, 3) > 0);
+    CHECK_INT(lengths_of(&before, 4), 0);
+    CHECK_INT(lengths_of(&before, 0), 0);
+    CHECK_INT(lengths_of(&before, INT64_MAX), 0);
+    fill(&f, 3, 4);
+    CHECK_OK(reader_take(f.store, &later, &err), err);
+    CHECK_OK(lengths_take(f.store->lengths, later.db, &after, &err), err);
+    CHECK_INT(lengths_of(&before, 4), 0);
+    CHECK(lengths_of(&after, 4) > 0);
+    CHECK_INT(lengths_of(&after, 3), lengths_of(&before, 3));
+}
+
+TEST_MAIN()
