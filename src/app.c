@@ -136,7 +136,9 @@ struct memory_service *app_memory(const struct app *a)
 
 /* -- serving ---------------------------------------------------------------------------------- */
 
-static bool open_server(struct app *a, struct error *err)
+/* A server for many loads what searches need at once; one of several that a client started for itself waits
+ * until it is asked. */
+static bool open_server(struct app *a, bool is_loading, struct error *err)
 {
     const struct config *c = a->config;
     unsigned char key[SERVER_KEY_BYTES];
@@ -154,7 +156,9 @@ static bool open_server(struct app *a, struct error *err)
 
     crypto_random(key, sizeof(key));
     a->tools = tools_new(&options);
-    return mcp_server_new(tools_tables(a->tools), str_n((const char *)key, sizeof(key)),
+    return store_keep(a->store, STR(SPACE_DEFAULT), options.model_id,
+                      is_loading ? options.model_dim : 0, err) &&
+           mcp_server_new(tools_tables(a->tools), str_n((const char *)key, sizeof(key)),
                           &a->mcp, err) &&
            pool_new("memoryd-pool", POOL_THREADS, POOL_QUEUE_MAX, &a->pool, err);
 }
@@ -211,7 +215,7 @@ bool app_serve(struct app *a, int signals_fd, struct error *err)
     struct http_server *http;
     bool is_ok;
 
-    if (!open_server(a, err) || !http_server_new(&options, &http, err))
+    if (!open_server(a, true, err) || !http_server_new(&options, &http, err))
         return false;
     is_ok = listen_and_wait(a, http, signals_fd, err);
     http_server_free(http);
@@ -226,7 +230,8 @@ bool app_stdio(struct app *a, int signals_fd, struct error *err)
         .client = STR("stdio"),
     };
 
-    if (!transport_stdio_claim(&options.in_fd, &options.out_fd, err) || !open_server(a, err))
+    if (!transport_stdio_claim(&options.in_fd, &options.out_fd, err) ||
+        !open_server(a, false, err))
         return false;
     options.mcp = a->mcp;
     options.pool = a->pool;

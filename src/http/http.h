@@ -68,7 +68,7 @@ struct http_options {
     size_t n_origins;
 
     /* 0: the default above. */
-    size_t n_threads; /* default: one per core */
+    size_t n_threads; /* default: two per core */
     size_t connections_max;
     size_t header_max_bytes;
     size_t body_max_bytes;

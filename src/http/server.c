@@ -25,6 +25,9 @@
 #include "base/log.h"
 #include "sys/sys.h"
 
+/* While one thread of a core waits for the disk, the other works. */
+#define THREADS_PER_CORE 2
+
 /* libmicrohttpd keeps a request's headers and the reply's in one piece of memory per connection. */
 #define REPLY_HEADER_BYTES ((size_t)8 << 10)
 
@@ -51,7 +54,7 @@ static void resolve_options(struct http_server *s, const struct http_options *fr
     o->host = arena_dup(&s->arena, from->host);
     o->hosts = copy_strs(&s->arena, from->hosts, from->n_hosts);
     o->origins = copy_strs(&s->arena, from->origins, from->n_origins);
-    SET_DEFAULT(o->n_threads, sys_n_cores());
+    SET_DEFAULT(o->n_threads, THREADS_PER_CORE * sys_n_cores());
     SET_DEFAULT(o->connections_max, HTTP_CONNECTIONS_MAX);
     SET_DEFAULT(o->header_max_bytes, HTTP_HEADER_MAX_BYTES);
     SET_DEFAULT(o->body_max_bytes, HTTP_BODY_MAX_BYTES);

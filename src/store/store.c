@@ -1,9 +1,7 @@
 /*
- * store.c - opening and closing, and lending connections.
+ * store.c - opening and closing, and lending connections to readers.
  *
- * One connection writes, behind a lock; readers are opened on demand and lent one to a caller. In WAL
- * readers never wait for the writer. Between processes SQLite's own lock decides, with a timeout
- * long enough that callers do not see it.
+ * Readers are opened on demand and lent one to a caller. In WAL they never wait for the writer.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_int.h"
@@ -25,10 +23,10 @@ static void copy_options(struct store *s, const struct store_options *o)
     s->n_pragmas = o->n_pragmas;
 }
 
-static bool has_journal_mode(const struct store *s)
+bool store_has_pragma(const struct store *s, struct str name)
 {
     for (size_t i = 0; i < s->n_pragmas; i++) {
-        if (str_eq_ascii_case(s->pragmas[i].name, STR("journal_mode")))
+        if (str_eq_ascii_case(s->pragmas[i].name, name))
             return true;
     }
     return false;
@@ -40,7 +38,8 @@ static bool open_file(struct store *s, struct error *err)
         return false;
     migrate_create(s->path);
     return db_open(s, false, &s->writer, err) && migrate(s->writer, s->path, err) &&
-           (has_journal_mode(s) || migrate_journal(s->writer, s->path, err));
+           (store_has_pragma(s, STR("journal_mode")) ||
+            migrate_journal(s->writer, s->path, err));
 }
 
 bool store_open(const struct store_options *options, struct store **out, struct error *err)
@@ -48,11 +47,11 @@ bool store_open(const struct store_options *options, struct store **out, struct 
     struct store *s = NEW(struct store);
 
     copy_options(s, options);
-    mutex_init(&s->write_lock);
+    writer_init(s);
     mutex_init(&s->read_lock);
     mutex_init(&s->touch_lock);
     cond_init(&s->reader_back);
-    s->vectors = vectors_new(s->path);
+    s->vectors = vectors_new(s);
     s->lengths = lengths_new();
     if (!open_file(s, err)) {
         store_close(s);
@@ -66,6 +65,7 @@ void store_close(struct store *s)
 {
     if (!s)
         return;
+    keeper_free(STEAL(s->keeper));
     assert(s->n_idle == s->n_readers); /* a lent reader would outlive its store */
     if (s->writer) {
         touch_write(s);
@@ -79,7 +79,7 @@ void store_close(struct store *s)
     cond_deinit(&s->reader_back);
     mutex_deinit(&s->touch_lock);
     mutex_deinit(&s->read_lock);
-    mutex_deinit(&s->write_lock);
+    writer_deinit(s);
     for (size_t i = 0; i < s->n_pragmas; i++) {
         free((void *)(uintptr_t)s->pragmas[i].name.ptr);
         free((void *)(uintptr_t)s->pragmas[i].value.ptr);
@@ -141,64 +141,4 @@ void reader_give_back(struct reader *r)
     sqlite3_exec(r->db, "COMMIT", NULL, NULL, NULL);
     return_reader(r->store, r->db);
     *r = (struct reader){0};
-}
-
-bool write_begin(struct store *s, struct writer *out, struct error *err)
-{
-    mutex_lock(&s->write_lock);
-    if (!db_exec(s->writer, "BEGIN IMMEDIATE", err)) {
-        mutex_unlock(&s->write_lock);
-        return false;
-    }
-    *out = (struct writer){s, s->writer, true};
-    return true;
-}
-
-/* How long this connection waits for others, which a pragma of the user's may have set. */
-static int busy_timeout_of(sqlite3 *db)
-{
-    AUTO_STMT *q = NULL;
-    bool has_row;
-
-    if (!db_prepare(db, "PRAGMA busy_timeout", &q, NULL) ||
-        !db_step(db, q, &has_row, "read a pragma", NULL) || !has_row)
-        return STORE_BUSY_TIMEOUT_MS;
-    return sqlite3_column_int(q, 0);
-}
-
-bool write_try(struct store *s, struct writer *out)
-{
-    int timeout_ms;
-    bool is_ok;
-
-    if (!mutex_try_lock(&s->write_lock))
-        return false;
-    timeout_ms = busy_timeout_of(s->writer);
-    sqlite3_busy_timeout(s->writer, 0);
-    is_ok = db_exec(s->writer, "BEGIN IMMEDIATE", NULL);
-    sqlite3_busy_timeout(s->writer, timeout_ms);
-    if (is_ok)
-        *out = (struct writer){s, s->writer, true};
-    else
-        mutex_unlock(&s->write_lock);
-    return is_ok;
-}
-
-bool write_commit(struct writer *w, struct error *err)
-{
-    touch_flush(w->store, w->db);
-    if (!db_exec(w->db, "COMMIT", err))
-        return false;
-    w->is_open = false;
-    return true;
-}
-
-void write_end(struct writer *w)
-{
-    if (!w->store)
-        return;
-    if (w->is_open)
-        sqlite3_exec(w->db, "ROLLBACK", NULL, NULL, NULL);
-    mutex_unlock(&w->store->write_lock);
-    *w = (struct writer){0};
 }

@@ -42,6 +42,11 @@ store_open(const struct store_options *options, struct store **out,
            struct error *err); /* CONFLICT: the schema is newer than this program */
 void store_close(struct store *s);
 
+/* For a program that serves: a thread of the store's own does what no request should wait for, first of
+ * all bringing the vectors of a space and model into memory (dim 0: the first search does). Once, before the first request. */
+NODISCARD bool store_keep(struct store *s, struct str space, struct str model_id, size_t dim,
+                          struct error *err);
+
 /* Who and when, written into the change log with every change. */
 struct store_actor {
     struct str space;

@@ -24,6 +24,7 @@ extern const char *const store_migrations[]; /* generated from sql/ */
 extern const int store_n_migrations;
 
 struct vectors; /* vectors.c */
+struct keeper;  /* keeper.c */
 
 struct touch { /* accesses of one memory that are not on disk yet */
     int64_t row;
@@ -39,8 +40,15 @@ struct store {
     struct store_pragma *pragmas; /* copies */
     size_t n_pragmas;
 
-    struct mutex write_lock; /* guards writer: one transaction at a time in this process */
+    struct mutex write_lock; /* guards writer, group and n_joined: one change at a time */
     sqlite3 *writer;
+    struct commit_group *group; /* of the open transaction; NULL: no change in it yet */
+    size_t n_joined;            /* changes in it */
+
+    struct mutex
+        group_lock; /* guards n_waiting and what is in groups; taken after write_lock */
+    struct cond group_done;
+    size_t n_waiting; /* callers that are about to take write_lock */
 
     struct mutex read_lock; /* guards idle, n_idle, n_readers */
     struct cond reader_back;
@@ -55,6 +63,7 @@ struct store {
 
     struct vectors *vectors;
     struct lengths *lengths;
+    struct keeper *keeper; /* set before other threads come; NULL: requests do its work */
 };
 
 /* -- db.c: connections and statements --------------------------------------------------------- */
@@ -87,6 +96,8 @@ static inline void db_close(sqlite3 **db)
 }
 #define AUTO_DB AUTO(db_close) sqlite3
 
+bool store_has_pragma(const struct store *s, struct str name); /* one of the user's */
+
 /* -- store.c: lending connections ------------------------------------------------------------- */
 
 /* A lent reading connection, inside a transaction: all that it reads is of the moment of its first
@@ -99,15 +110,20 @@ NODISCARD bool reader_take(struct store *s, struct reader *out, struct error *er
 void reader_give_back(struct reader *r); /* takes a zeroed one */
 #define AUTO_READER AUTO(reader_give_back) struct reader
 
-/* A write transaction: the lock, BEGIN IMMEDIATE, and ROLLBACK unless write_commit() came first. */
+/* -- writer.c: changes ------------------------------------------------------------------------ */
+
+void writer_init(struct store *s);
+void writer_deinit(struct store *s);
+
+/* A change: the writer, within a transaction; undone unless write_commit() came first. */
 struct writer {
     struct store *store; /* NULL: nothing held */
     sqlite3 *db;
-    bool is_open; /* between BEGIN and COMMIT */
 };
 NODISCARD bool write_begin(struct store *s, struct writer *out, struct error *err);
 /* The same without waiting. False: somebody else writes, or nobody can. */
 NODISCARD bool write_try(struct store *s, struct writer *out);
+/* On disk, or undone. Lets go of the writer unless the change itself cannot be ended. */
 NODISCARD bool write_commit(struct writer *w, struct error *err);
 void write_end(struct writer *w);
 #define AUTO_WRITER AUTO(write_end) struct writer
@@ -117,6 +133,20 @@ void write_end(struct writer *w);
 /* Writes the waiting accesses within the open transaction of db. A failure only loses counts. */
 void touch_flush(struct store *s, sqlite3 *db);
 void touch_write(struct store *s); /* the same in a transaction of its own, if any wait */
+
+/* -- keeper.c --------------------------------------------------------------------------------- */
+
+enum keeper_task {
+    KEEPER_LOAD = 1,           /* vectors and lengths into memory */
+    KEEPER_ACCESSES = 2,       /* accesses onto the disk */
+    KEEPER_ACCESSES_LATER = 4, /* the same after a while */
+    KEEPER_LOG = 8,            /* the write-ahead log into the database */
+    KEEPER_MERGE = 16,         /* parts of the word index into one */
+    KEEPER_INDEX = 32,         /* grown vector indexes into files */
+};
+/* Never waits. False: there is no keeper. */
+bool keeper_call(struct keeper *k, enum keeper_task task);
+void keeper_free(struct keeper *k); /* ends what it is doing; takes NULL */
 
 /* -- migrate.c -------------------------------------------------------------------------------- */
 
@@ -239,13 +269,15 @@ struct vector_set { /* the vectors of one space and model */
     pthread_rwlock_t lock; /* guards the rest; searches read, catching up writes */
     struct bitmap current; /* rows that are live and not superseded */
     int64_t seq;           /* the last change taken over; -1: nothing loaded yet */
-    size_t n_taken;        /* rows taken over that are in no file */
+    size_t n_taken; /* rows taken over that are in no file; one saver at a time sets it */
 };
 
-struct vectors *vectors_new(const char *path); /* of the database */
+struct vectors *vectors_new(struct store *s);
 const char *vectors_path(const struct vectors *v);
 /* Writes files of what has none yet. db: any connection. Nobody searches any more. */
 void vectors_save(struct vectors *v, sqlite3 *db);
+/* The same for those that grew much since they were saved, while others search. */
+void vectors_save_due(struct store *s);
 void vectors_free(struct vectors *v);
 int64_t vectors_bytes(struct vectors *v, struct str space);
 
@@ -258,7 +290,7 @@ void vectors_give_back(struct vector_set **set); /* takes the address of a NULL 
 NODISCARD bool vectors_follow(struct vector_set *set, sqlite3 *db, struct error *err);
 NODISCARD bool vectors_last_change(sqlite3 *db, int64_t *out, struct error *err);
 
-/* -- checkpoint.c: indexes as files; set->lock is held for writing ------------------------------ */
+/* -- checkpoint.c: indexes as files; set->lock is held, for loading for writing ----------------- */
 
 #define CHECKPOINT_ROWS_MIN 1000 /* fewer are read from the database as fast */
 

@@ -2,8 +2,8 @@
  * touch.c - counting accesses without a disk write per search.
  *
  * A search must not wait for the disk. Accesses are collected here and written along with the next
- * change, or by the first access after a while if nobody else is writing, or when somebody asks what is
- * stale, or when the store closes. A crash loses what waits: counts, never memories.
+ * change, or after a while, or when somebody asks what is stale, or when the store closes. A crash loses what
+ * waits: counts, never memories.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_int.h"
@@ -37,7 +37,7 @@ static bool add_touch(struct store *s, int64_t row, int64_t now_ms)
     return true;
 }
 
-/* Adds from rows[*at] on, as far as there is room. True: they should be written now. */
+/* Adds from rows[*at] on, as far as there is room. True: they are due to be written. */
 static bool collect(struct store *s, const int64_t *rows, size_t n_rows, size_t *at,
                     int64_t now_ms)
 {
@@ -47,6 +47,13 @@ static bool collect(struct store *s, const int64_t *rows, size_t n_rows, size_t 
         (*at)++;
     return *at < n_rows ||
            (s->n_touches && now_ms - s->touched_since_ms > STORE_TOUCH_DELAY_MS);
+}
+
+static bool is_half_full(struct store *s)
+{
+    MUTEX_SCOPE(&s->touch_lock);
+
+    return s->n_touches >= STORE_TOUCHES_MAX / 2;
 }
 
 /* The next try comes after another while. */
@@ -60,7 +67,13 @@ static void put_off(struct store *s, int64_t now_ms)
 void store_touch(struct store *s, const int64_t *rows, size_t n_rows, int64_t now_ms)
 {
     size_t at = 0;
+    bool is_kept = keeper_call(s->keeper, KEEPER_ACCESSES_LATER);
 
+    if (is_kept) {
+        if (collect(s, rows, n_rows, &at, now_ms) || is_half_full(s))
+            keeper_call(s->keeper, KEEPER_ACCESSES); /* what found no room is not counted */
+        return;
+    }
     while (collect(s, rows, n_rows, &at, now_ms)) {
         AUTO_WRITER w = {0};
 

@@ -20,18 +20,18 @@
 #include "base/log.h"
 
 struct vectors {
-    char *path;        /* of the database */
+    struct store *store;
     struct mutex lock; /* guards all below, and n_users and used_at of the sets */
     struct vector_set *sets[STORE_SPACES_MAX];
     size_t n;
     int64_t n_uses; /* a clock for used_at */
 };
 
-struct vectors *vectors_new(const char *path)
+struct vectors *vectors_new(struct store *s)
 {
     struct vectors *v = NEW(struct vectors);
 
-    v->path = mem_dup(str_c(path));
+    v->store = s;
     mutex_init(&v->lock);
     return v;
 }
@@ -53,13 +53,44 @@ void vectors_free(struct vectors *v)
     for (size_t i = 0; i < v->n; i++)
         set_free(v->sets[i]);
     mutex_deinit(&v->lock);
-    free(v->path);
     free(v);
 }
 
 const char *vectors_path(const struct vectors *v)
 {
-    return v->path;
+    return v->store->path;
+}
+
+/* Whether enough was taken over since the last file that the next start would notice. */
+static bool is_worth_a_file(const struct vector_set *set)
+{
+    return set->n_taken >= MAX((size_t)CHECKPOINT_ROWS_MIN, index_count(set->index) / 4);
+}
+
+/* The set at a place, lent; NULL: there is none. */
+static struct vector_set *take_at(struct vectors *v, size_t at)
+{
+    MUTEX_SCOPE(&v->lock);
+
+    if (at >= v->n)
+        return NULL;
+    v->sets[at]->n_users++;
+    return v->sets[at];
+}
+
+void vectors_save_due(struct store *s)
+{
+    for (size_t i = 0; i < STORE_SPACES_MAX; i++) {
+        AUTO_VECTOR_SET *set = take_at(s->vectors, i);
+        AUTO_READER r = {0};
+
+        if (!set || !reader_take(s, &r, NULL))
+            return;
+        pthread_rwlock_rdlock(&set->lock);
+        if (is_worth_a_file(set))
+            checkpoint_save(set, r.db);
+        pthread_rwlock_unlock(&set->lock);
+    }
 }
 
 void vectors_save(struct vectors *v, sqlite3 *db)
@@ -281,7 +312,7 @@ static bool follow(struct vector_set *set, sqlite3 *db, int64_t until, struct er
                                                   : !catch_up(set, db, until, err))
         return false;
     set->seq = until;
-    if (set->n_taken >= MAX(CHECKPOINT_ROWS_MIN, index_count(set->index) / 4))
+    if (is_worth_a_file(set) && !keeper_call(set->owner->store->keeper, KEEPER_INDEX))
         checkpoint_save(set, db);
     return true;
 }

@@ -1,0 +1,225 @@
+/*
+ * writer.c - one writing connection, and commits that several changes share.
+ *
+ * A commit waits for the disk, about as long as everything else that a change does. So a change that ends
+ * while others wait for the writer does not commit: it leaves its part of the transaction to the next,
+ * and waits for that one's commit, or for whoever's is the last of the group. Each change is a savepoint
+ * of its own, so that one that fails takes nothing of the others along. Nobody is told that a change was made
+ * before the commit that has it is on disk; if that fails, the whole group is told.
+ *
+ * Between processes SQLite's own lock decides, with a timeout long enough that callers do not see it.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/store_int.h"
+
+#include "base/alloc.h"
+
+#define GROUP_MAX 64 /* changes in one transaction; then other processes get their turn */
+
+/* Whoever joined waits for the outcome and holds a reference. */
+struct commit_group {
+    size_t n_refs; /* all under store.group_lock */
+    bool is_done;
+    bool is_ok;
+    struct error why; /* it was not */
+};
+
+void writer_init(struct store *s)
+{
+    mutex_init(&s->write_lock);
+    mutex_init(&s->group_lock);
+    cond_init(&s->group_done);
+}
+
+void writer_deinit(struct store *s)
+{
+    cond_deinit(&s->group_done);
+    mutex_deinit(&s->group_lock);
+    mutex_deinit(&s->write_lock);
+}
+
+/* -- who waits --------------------------------------------------------------------------------- */
+
+static void lock_writer(struct store *s)
+{
+    mutex_lock(&s->group_lock);
+    s->n_waiting++;
+    mutex_unlock(&s->group_lock);
+    mutex_lock(&s->write_lock);
+    mutex_lock(&s->group_lock);
+    s->n_waiting--;
+    mutex_unlock(&s->group_lock);
+}
+
+/* Whether somebody is sure to take the writer next. */
+static bool is_awaited(struct store *s)
+{
+    MUTEX_SCOPE(&s->group_lock);
+
+    return s->n_waiting > 0;
+}
+
+/* -- groups: write_lock is held ---------------------------------------------------------------- */
+
+static struct commit_group *join(struct store *s)
+{
+    if (!s->group) {
+        s->group = NEW(struct commit_group);
+        s->group->n_refs = 1;
+        s->n_joined = 0;
+    }
+    s->n_joined++;
+    mutex_lock(&s->group_lock);
+    s->group->n_refs++;
+    mutex_unlock(&s->group_lock);
+    return s->group;
+}
+
+static void drop(struct commit_group *g)
+{
+    if (--g->n_refs == 0)
+        free(g);
+}
+
+/* Tells all who joined. err NULL: what they did is on disk. */
+static void tell(struct store *s, const struct error *err)
+{
+    struct commit_group *g = STEAL(s->group);
+    MUTEX_SCOPE(&s->group_lock);
+
+    if (!g)
+        return;
+    g->is_done = true;
+    g->is_ok = err == NULL;
+    if (err)
+        g->why = *err;
+    drop(g);
+    cond_broadcast(&s->group_done);
+}
+
+static bool wait_for(struct store *s, struct commit_group *g, struct error *err)
+{
+    bool is_ok;
+    MUTEX_SCOPE(&s->group_lock);
+
+    while (!g->is_done)
+        cond_wait(&s->group_done, &s->group_lock);
+    is_ok = g->is_ok;
+    if (!is_ok && err)
+        *err = g->why;
+    drop(g);
+    return is_ok;
+}
+
+/* Ends the transaction, if there is one, and tells the group. */
+static void finish(struct store *s)
+{
+    struct error err = {0};
+
+    if (sqlite3_get_autocommit(s->writer))
+        return;
+    if (!s->group) { /* nobody changed anything */
+        sqlite3_exec(s->writer, "ROLLBACK", NULL, NULL, NULL);
+        return;
+    }
+    touch_flush(s, s->writer);
+    if (db_exec(s->writer, "COMMIT", &err)) {
+        tell(s, NULL);
+        return;
+    }
+    sqlite3_exec(s->writer, "ROLLBACK", NULL, NULL, NULL);
+    tell(s, &err);
+}
+
+/* Lets go of the writer. The last one commits for all. */
+static void leave(struct store *s)
+{
+    if (!is_awaited(s) || s->n_joined >= GROUP_MAX)
+        finish(s);
+    mutex_unlock(&s->write_lock);
+}
+
+/* -- one change -------------------------------------------------------------------------------- */
+
+static bool begin(struct store *s, struct writer *out, struct error *err)
+{
+    if ((sqlite3_get_autocommit(s->writer) && !db_exec(s->writer, "BEGIN IMMEDIATE", err)) ||
+        !db_exec(s->writer, "SAVEPOINT change", err))
+        return false;
+    *out = (struct writer){s, s->writer};
+    return true;
+}
+
+bool write_begin(struct store *s, struct writer *out, struct error *err)
+{
+    lock_writer(s);
+    if (begin(s, out, err))
+        return true;
+    leave(s);
+    return false;
+}
+
+/* How long this connection waits for others, which a pragma of the user's may have set. */
+static int busy_timeout_of(sqlite3 *db)
+{
+    AUTO_STMT *q = NULL;
+    bool has_row;
+
+    if (!db_prepare(db, "PRAGMA busy_timeout", &q, NULL) ||
+        !db_step(db, q, &has_row, "read a pragma", NULL) || !has_row)
+        return STORE_BUSY_TIMEOUT_MS;
+    return sqlite3_column_int(q, 0);
+}
+
+bool write_try(struct store *s, struct writer *out)
+{
+    int timeout_ms;
+    bool is_ok;
+
+    if (!mutex_try_lock(&s->write_lock))
+        return false;
+    timeout_ms = busy_timeout_of(s->writer);
+    sqlite3_busy_timeout(s->writer, 0);
+    is_ok = begin(s, out, NULL);
+    sqlite3_busy_timeout(s->writer, timeout_ms);
+    if (!is_ok)
+        leave(s);
+    return is_ok;
+}
+
+bool write_commit(struct writer *w, struct error *err)
+{
+    struct store *s = w->store;
+    struct commit_group *g;
+
+    if (!db_exec(w->db, "RELEASE change", err))
+        return false;
+    g = join(s);
+    *w = (struct writer){0};
+    leave(s);
+    return wait_for(s, g, err);
+}
+
+/* A full or failing disk makes SQLite undo the whole transaction, not the savepoint alone. */
+static void tell_if_undone(struct store *s)
+{
+    struct error err = {0};
+
+    if (!sqlite3_get_autocommit(s->writer))
+        return;
+    (void)db_error(s->writer, &err, "database");
+    tell(s, &err);
+}
+
+void write_end(struct writer *w)
+{
+    struct store *s = w->store;
+
+    if (!s)
+        return;
+    tell_if_undone(s);
+    if (!sqlite3_get_autocommit(s->writer))
+        sqlite3_exec(w->db, "ROLLBACK TO change; RELEASE change", NULL, NULL, NULL);
+    leave(s);
+    *w = (struct writer){0};
+}
