@@ -37,7 +37,16 @@ json_t *json_must(json_t *j);
 json_t *json_str(struct str s);                       /* new reference; s must be UTF-8 */
 json_t *json_strs(const struct str *items, size_t n); /* new reference: an array of strings */
 
-void json_write(struct buf *b, const json_t *j);        /* compact, one line, order kept */
+void json_write(struct buf *b, const json_t *j); /* compact, one line, order kept */
+
+struct json_known { /* an object and its text, made by json_write() */
+    const json_t *value;
+    struct str text;
+};
+/* The same as json_write(): objects that are known are not written again but copied. */
+void json_write_known(struct buf *b, const json_t *j, const struct json_known *known,
+                      size_t n_known);
+
 void json_write_pretty(struct buf *b, const json_t *j); /* two blanks of indent */
 struct str json_text(struct arena *a, const json_t *j); /* compact */
 

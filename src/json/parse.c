@@ -1,5 +1,5 @@
 /*
- * parse.c - text to JSON and back, within our limits.
+ * parse.c - text to JSON, within our limits.
  *
  * jansson bounds nesting by its own, far larger constant and only while recursing; ours is checked
  * in one pass over the bytes before, so that hostile depth costs nothing.
@@ -77,75 +77,6 @@ json_t *json_strs(const struct str *items, size_t n)
     for (size_t i = 0; i < n; i++)
         json_array_append_new(list, json_str(items[i]));
     return list;
-}
-
-/* -- writing ---------------------------------------------------------------------------------- */
-
-#define REAL_MAX_BYTES 40
-
-struct writer {
-    struct buf *to;
-    bool in_string;
-};
-
-static bool is_real(struct str piece)
-{
-    return (piece.ptr[0] == '-' || (piece.ptr[0] >= '0' && piece.ptr[0] <= '9')) &&
-           (memchr(piece.ptr, '.', piece.len) || memchr(piece.ptr, 'e', piece.len));
-}
-
-/* jansson writes 17 digits, so that 0.1 becomes 0.10000000000000001; the fewest that read back as
- * the same number say the same. */
-static void add_real(struct buf *b, struct str piece)
-{
-    char text[REAL_MAX_BYTES];
-    double value;
-
-    if (!str_to_double(piece, &value)) {
-        buf_add(b, piece);
-        return;
-    }
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof(text), "%.*g", digits, value);
-        if (strtod(text, NULL) == value)
-            break;
-    }
-    buf_add_c(b, text);
-    if (!strpbrk(text, ".e"))
-        buf_add_c(b, ".0");
-}
-
-/* jansson gives a number in one piece, and a string as a quote, pieces of text, a quote. */
-static int add_piece(const char *bytes, size_t n, void *ctx)
-{
-    struct writer *w = ctx;
-    struct str piece = str_n(bytes, n);
-
-    if (str_eq_c(piece, "\""))
-        w->in_string = !w->in_string;
-    if (n && !w->in_string && is_real(piece))
-        add_real(w->to, piece);
-    else
-        buf_add(w->to, piece);
-    return 0;
-}
-
-static void write_as(struct buf *b, const json_t *j, size_t flags)
-{
-    struct writer w = {.to = b};
-
-    if (json_dump_callback(j, add_piece, &w, flags | JSON_ENCODE_ANY) != 0)
-        json_must(NULL);
-}
-
-void json_write(struct buf *b, const json_t *j)
-{
-    write_as(b, j, JSON_COMPACT);
-}
-
-void json_write_pretty(struct buf *b, const json_t *j)
-{
-    write_as(b, j, JSON_INDENT(2));
 }
 
 struct str json_text(struct arena *a, const json_t *j)

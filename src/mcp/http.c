@@ -14,7 +14,7 @@ static void finish_with(struct mcp_exchange *x, int status, json_t *response)
     AUTO_BUF text = {0};
 
     if (response)
-        json_write(&text, response);
+        json_write_known(&text, response, x->server->tables.known, x->server->tables.n_known);
     json_decref(response);
     exchange_finish(x, status, buf_str(&text));
 }

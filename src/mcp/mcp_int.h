@@ -93,6 +93,8 @@ struct tables {
     size_t n_tools;
     struct prompt_entry *prompts;
     size_t n_prompts;
+    struct json_known *known; /* the definitions of tools and prompts as text */
+    size_t n_known;
     json_t *tool_list;   /* owned: what tools/list shows */
     json_t *prompt_list; /* owned */
     json_t *templates;   /* owned */

@@ -92,6 +92,11 @@ static bool check_schema(struct arena *a, const struct tool_entry *e, struct err
     return json_schema_is_supported(e->schema, err);
 }
 
+static void remember_text(struct tables *t, const json_t *definition)
+{
+    t->known[t->n_known++] = (struct json_known){definition, json_text(&t->arena, definition)};
+}
+
 static bool add_tool(struct tables *t, const struct mcp_tool *tool, struct error *err)
 {
     struct tool_entry *e = &t->tools[t->n_tools];
@@ -110,6 +115,7 @@ static bool add_tool(struct tables *t, const struct mcp_tool *tool, struct error
         return error_wrap(err, "tool '" STR_FMT "'", STR_ARG(e->name));
     if (!tool->is_hidden)
         json_array_append(t->tool_list, e->definition);
+    remember_text(t, e->definition);
     return true;
 }
 
@@ -122,6 +128,7 @@ static bool add_prompt(struct tables *t, const struct mcp_prompt *prompt, struct
     t->n_prompts++;
     e->prompt = prompt;
     json_array_append(t->prompt_list, e->definition);
+    remember_text(t, e->definition);
     return true;
 }
 
@@ -148,6 +155,7 @@ bool tables_init(struct tables *t, const struct mcp_tables *from, struct error *
 {
     t->tools = ARENA_NEW(&t->arena, struct tool_entry, from->n_tools);
     t->prompts = ARENA_NEW(&t->arena, struct prompt_entry, from->n_prompts);
+    t->known = ARENA_NEW(&t->arena, struct json_known, from->n_tools + from->n_prompts);
     t->tool_list = json_must(json_array());
     t->prompt_list = json_must(json_array());
     t->capabilities = make_capabilities(from);
