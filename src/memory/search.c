@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "embed/embed.h"
 #include "text/text.h"
 
@@ -91,14 +92,54 @@ static bool rank_vectors(const struct search *s, struct ranked **out, size_t *ou
                               err);
 }
 
-static bool rank_words(const struct search *s, struct word_ranking *out, struct error *err)
+static bool rank_words(const struct search *s, struct arena *a, struct word_ranking *out,
+                       struct error *err)
 {
     const struct str *words;
     size_t n;
 
-    query_words(s->a, s->request->query, &words, &n);
-    return store_rank_words(s->m->options.store, s->a, s->who->space, &s->filter, words, n,
+    query_words(a, s->request->query, &words, &n);
+    return store_rank_words(s->m->options.store, a, s->who->space, &s->filter, words, n,
                             depth_of(s), out, err);
+}
+
+struct rankings {
+    const struct search *search;
+    bool has_words, has_vectors; /* which are asked for; what is not made is empty */
+    struct arena word_arena;     /* two threads share none */
+    struct word_ranking words;
+    struct ranked *vectors;
+    size_t n_vectors;
+    bool is_ok[2];
+    struct error err[2];
+};
+
+enum { RANK_VECTORS, RANK_WORDS };
+
+static void make_ranking(void *ctx, size_t which)
+{
+    struct rankings *r = ctx;
+
+    if (which == RANK_VECTORS)
+        r->is_ok[which] = !r->has_vectors ||
+                          rank_vectors(r->search, &r->vectors, &r->n_vectors, &r->err[which]);
+    else
+        r->is_ok[which] =
+            !r->has_words || rank_words(r->search, &r->word_arena, &r->words, &r->err[which]);
+}
+
+/* Side by side: the words are ranked while the question is embedded. */
+static bool make_rankings(struct rankings *r, struct error *err)
+{
+    parallel_for(r->has_words && r->has_vectors ? 2 : 1, 2, make_ranking, r);
+    for (size_t i = 0; i < 2; i++) {
+        if (r->is_ok[i])
+            continue;
+        if (err)
+            *err = r->err[i];
+        return false;
+    }
+    return true;
 }
 
 /* Both rankings where both are asked for and possible; a ranking that is not made is empty. */
@@ -112,17 +153,17 @@ static bool make_candidates(struct search *s, struct candidate **out, size_t *ou
                              .weight_cosine = has_words ? o->weight_cosine : 1,
                              .is_rrf = o->is_rrf && has_words && has_vectors,
                              .rrf_k = o->rrf_k};
-    struct word_ranking words = {0};
-    struct ranked *vectors = NULL;
-    size_t n_vectors = 0;
+    struct rankings r = {.search = s, .has_words = has_words, .has_vectors = has_vectors};
 
-    if ((has_vectors && !rank_vectors(s, &vectors, &n_vectors, err)) ||
-        (has_words && !rank_words(s, &words, err)))
+    if (!make_rankings(&r, err)) {
+        arena_deinit(&r.word_arena);
         return false;
+    }
     s->out->is_words_only = !has_vectors;
     s->out->words_only_why = has_vectors ? (struct str){0} : o->no_embedder_why;
-    rule.words_full = has_vectors ? words.rare_score : 0; /* alone, the best counts full */
-    fuse(s->a, &rule, words.list, words.n, vectors, n_vectors, out, out_n);
+    rule.words_full = has_vectors ? r.words.rare_score : 0; /* alone, the best counts full */
+    fuse(s->a, &rule, r.words.list, r.words.n, r.vectors, r.n_vectors, out, out_n);
+    arena_deinit(&r.word_arena);
     return true;
 }
 
