@@ -209,9 +209,14 @@ bool store_keep(struct store *s, struct str space, struct str model_id, size_t d
         keeper_free(STEAL(s->keeper));
         return false;
     }
-    if (!store_has_pragma(s, STR("wal_autocheckpoint")))
-        sqlite3_wal_hook(s->writer, on_commit, k);
+    keeper_watch(k, s->writer);
     return true;
+}
+
+void keeper_watch(struct keeper *k, sqlite3 *writer)
+{
+    if (k && !store_has_pragma(k->store, STR("wal_autocheckpoint")))
+        sqlite3_wal_hook(writer, on_commit, k);
 }
 
 void keeper_free(struct keeper *k)

@@ -40,10 +40,11 @@ struct store {
     struct store_pragma *pragmas; /* copies */
     size_t n_pragmas;
 
-    struct mutex write_lock; /* guards writer, group and n_joined: one change at a time */
+    struct mutex write_lock; /* guards the next four: one change at a time */
     sqlite3 *writer;
     struct commit_group *group; /* of the open transaction; NULL: no change in it yet */
     size_t n_joined;            /* changes in it */
+    bool is_suspect; /* SQLite failed in a change; the writer is opened anew before the next */
 
     struct mutex
         group_lock; /* guards n_waiting and what is in groups; taken after write_lock */
@@ -146,7 +147,8 @@ enum keeper_task {
 };
 /* Never waits. False: there is no keeper. */
 bool keeper_call(struct keeper *k, enum keeper_task task);
-void keeper_free(struct keeper *k); /* ends what it is doing; takes NULL */
+void keeper_watch(struct keeper *k, sqlite3 *writer); /* counts its commits; k may be NULL */
+void keeper_free(struct keeper *k);                   /* ends what it is doing; takes NULL */
 
 /* -- migrate.c -------------------------------------------------------------------------------- */
 

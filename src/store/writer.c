@@ -111,15 +111,35 @@ static bool wait_for(struct store *s, struct commit_group *g, struct error *err)
     return is_ok;
 }
 
+static void undo(struct store *s)
+{
+    if (!sqlite3_get_autocommit(s->writer) &&
+        sqlite3_exec(s->writer, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
+        s->is_suspect = true;
+}
+
+/* A connection in which something failed, the disk or memory, may remember what never was: FTS5 does in
+ * one place. So it is opened anew, which also undoes what could not be undone. */
+static bool renew(struct store *s, struct error *err)
+{
+    sqlite3 *db;
+
+    if (!db_open(s, false, &db, err))
+        return false;
+    sqlite3_close(s->writer);
+    s->writer = db;
+    s->is_suspect = false;
+    keeper_watch(s->keeper, db);
+    return true;
+}
+
 /* Ends the transaction, if there is one, and tells the group. */
 static void finish(struct store *s)
 {
     struct error err = {0};
 
-    if (sqlite3_get_autocommit(s->writer))
-        return;
     if (!s->group) { /* nobody changed anything */
-        sqlite3_exec(s->writer, "ROLLBACK", NULL, NULL, NULL);
+        undo(s);
         return;
     }
     touch_flush(s, s->writer);
@@ -127,7 +147,8 @@ static void finish(struct store *s)
         tell(s, NULL);
         return;
     }
-    sqlite3_exec(s->writer, "ROLLBACK", NULL, NULL, NULL);
+    undo(s);
+    s->is_suspect = true;
     tell(s, &err);
 }
 
@@ -143,6 +164,8 @@ static void leave(struct store *s)
 
 static bool begin(struct store *s, struct writer *out, struct error *err)
 {
+    if (s->is_suspect && !s->group && !renew(s, err))
+        return false;
     if ((sqlite3_get_autocommit(s->writer) && !db_exec(s->writer, "BEGIN IMMEDIATE", err)) ||
         !db_exec(s->writer, "SAVEPOINT change", err))
         return false;
@@ -200,14 +223,20 @@ bool write_commit(struct writer *w, struct error *err)
     return wait_for(s, g, err);
 }
 
-/* A full or failing disk makes SQLite undo the whole transaction, not the savepoint alone. */
-static void tell_if_undone(struct store *s)
+/* Takes back one change. Where SQLite itself failed nothing is kept of the whole group: a full or failing
+ * disk may have undone it already, and a connection that is suspect writes nothing more. */
+static void undo_change(struct store *s)
 {
     struct error err = {0};
+    int code = sqlite3_errcode(s->writer);
 
-    if (!sqlite3_get_autocommit(s->writer))
+    if ((code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE) &&
+        sqlite3_exec(s->writer, "ROLLBACK TO change; RELEASE change", NULL, NULL, NULL) ==
+            SQLITE_OK)
         return;
     (void)db_error(s->writer, &err, "database");
+    undo(s);
+    s->is_suspect = true;
     tell(s, &err);
 }
 
@@ -217,9 +246,7 @@ void write_end(struct writer *w)
 
     if (!s)
         return;
-    tell_if_undone(s);
-    if (!sqlite3_get_autocommit(s->writer))
-        sqlite3_exec(w->db, "ROLLBACK TO change; RELEASE change", NULL, NULL, NULL);
+    undo_change(s);
     leave(s);
     *w = (struct writer){0};
 }
