@@ -7,6 +7,9 @@
  * of its own, so that one that fails takes nothing of the others along. Nobody is told that a change was made
  * before the commit that has it is on disk; if that fails, the whole group is told.
  *
+ * A change that is refused commits what the others of its group did: the refusal may rest on that, and who
+ * looks again, to try once more, must find it.
+ *
  * Between processes SQLite's own lock decides, with a timeout long enough that callers do not see it.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -247,6 +250,7 @@ void write_end(struct writer *w)
     if (!s)
         return;
     undo_change(s);
-    leave(s);
+    finish(s);
+    mutex_unlock(&s->write_lock);
     *w = (struct writer){0};
 }

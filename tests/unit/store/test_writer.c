@@ -150,6 +150,46 @@ TEST(a_change_that_fails_takes_no_other_along)
     }
 }
 
+static void set_waiting(struct store *s, size_t n)
+{
+    MUTEX_SCOPE(&s->group_lock);
+
+    s->n_waiting = n;
+}
+
+static size_t n_joined(struct store *s)
+{
+    MUTEX_SCOPE(&s->write_lock);
+
+    return s->group ? s->n_joined : 0;
+}
+
+/* Refused changes that were tried again at once kept each other from what they waited to see. */
+TEST(a_refused_change_commits_what_the_refusal_may_rest_on)
+{
+    AUTO(fixture_deinit) struct fixture f;
+    struct attempt stored, refused;
+    struct error err = {0};
+    int64_t deadline_ms = clock_monotonic_ms() + PATIENCE_MS;
+
+    fixture_init(&f);
+    stored = (struct attempt){.f = &f, .memory = make(&f, 0)};
+    refused = (struct attempt){.f = &f, .memory = make(&f, 0), .is_update = true};
+    refused.memory.revision = 7;
+    set_waiting(f.store, 1); /* somebody is always about to come */
+    CHECK_OK(thread_start(&stored.thread, "change", make_attempt, &stored, &err), err);
+    while (n_joined(f.store) == 0 && clock_monotonic_ms() < deadline_ms)
+        usleep(1000);
+    CHECK(!is_stored(&f, stored.memory.hash));
+    make_attempt(&refused);
+    CHECK_INT(refused.err.kind, ERROR_CONFLICT);
+    CHECK(refused.is_visible);
+    set_waiting(f.store, 0);
+    make_attempt(&refused); /* ends the group, if nobody did */
+    thread_join(&stored.thread);
+    CHECK_OK(stored.is_ok, stored.err);
+}
+
 static int refuse_commit(void *unused)
 {
     (void)unused;
