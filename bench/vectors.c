@@ -30,6 +30,7 @@ struct run {
     const float *all;
     size_t n;
     struct index *ix;
+    struct index_view *view;
 };
 
 static float dot(const float *a, const float *b)
@@ -106,7 +107,7 @@ static void ask(const struct run *r)
         struct index_hit want[TOP], got[TOP + MARGIN];
         int64_t start_us = clock_monotonic_us();
 
-        index_search(r->ix, query, NULL, TOP + MARGIN, got);
+        index_search(r->view, query, NULL, TOP + MARGIN, got);
         index_us[i] = clock_monotonic_us() - start_us;
         start_us = clock_monotonic_us();
         exact(r, query, want);
@@ -129,10 +130,13 @@ static void run(struct run *r)
 
     r->ix = index_new(DIM);
     for (size_t i = 0; i < r->n; i++)
-        index_put(r->ix, (int64_t)i + 1, r->all + i * DIM, 1);
+        index_put(r->ix, &(struct index_item){
+                             .id = (int64_t)i + 1, .vectors = r->all + i * DIM, .n_parts = 1});
+    r->view = index_view_take(r->ix);
     printf("%zu vectors: put %.2f us each, %zu bytes each\n", r->n,
            (double)(clock_monotonic_us() - start_us) / (double)r->n, index_bytes(r->ix) / r->n);
     ask(r);
+    index_view_give_back(&r->view);
     index_free(r->ix);
 }
 

@@ -25,25 +25,38 @@ static void must(bool holds)
         abort();
 }
 
-static void use(struct index *ix, const char *path, struct bitmap *ids,
-                unsigned char stamp[INDEX_STAMP_BYTES])
+static size_t search(struct index *ix, const float *query, size_t limit, struct index_hit *out)
+{
+    AUTO_INDEX_VIEW *view = index_view_take(ix);
+
+    return index_search(view, query, NULL, limit, out);
+}
+
+static void save(struct index *ix, const char *path, const unsigned char *stamp)
+{
+    AUTO_INDEX_VIEW *view = index_view_take(ix);
+
+    must(index_save(view, path, stamp, NULL));
+}
+
+static void use(struct index *ix, const char *path, unsigned char stamp[INDEX_STAMP_BYTES])
 {
     struct index_hit hits[5], again[5];
     struct index *back = NULL;
     const float query[DIM] = {1};
-    size_t n = index_search(ix, query, NULL, COUNT(hits), hits);
+    size_t n = search(ix, query, COUNT(hits), hits);
     size_t count = index_count(ix);
 
     must(n <= count);
     for (size_t i = 0; i < n; i++)
         must(hits[i].id > 0 && hits[i].id <= INDEX_ID_MAX);
-    must(index_save(ix, path, stamp, ids, NULL));
-    must(index_load(path, DIM, &back, stamp, ids, NULL));
+    save(ix, path, stamp);
+    must(index_load(path, DIM, &back, stamp, NULL));
     must(index_count(back) == count);
-    must(index_search(back, query, NULL, COUNT(again), again) == n);
+    must(search(back, query, COUNT(again), again) == n);
     for (size_t i = 0; i < n; i++)
         must(hits[i].id == again[i].id);
-    index_put(back, 77, query, 1);
+    index_put(back, &(struct index_item){.id = 77, .vectors = query, .n_parts = 1});
     for (size_t i = 0; i < n; i++)
         index_remove(back, hits[i].id);
     must(index_count(back) <= count + 1);
@@ -70,7 +83,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     static char path[] = "/tmp/memoryd-fuzz-index-XXXXXX";
     static bool is_named;
     unsigned char stamp[INDEX_STAMP_BYTES];
-    struct bitmap ids = {0};
     struct index *ix = NULL;
     struct error err = {0};
 
@@ -82,12 +94,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         is_named = true;
     }
     must(sys_write_file(path, 0600, repair(&a, data, size), NULL));
-    if (index_load(path, DIM, &ix, stamp, &ids, &err))
-        use(ix, path, &ids, stamp);
+    if (index_load(path, DIM, &ix, stamp, &err))
+        use(ix, path, stamp);
     else
         must(err.kind == ERROR_INVALID);
     index_free(ix);
-    bitmap_deinit(&ids);
     unlink(path);
     return 0;
 }

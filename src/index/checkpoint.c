@@ -2,7 +2,8 @@
  * checkpoint.c - the index as a file, so that a start need not read every vector from the database.
  *
  *   header   magic, version, byte order, shapes, the caller's stamp, the sum of all that follows
- *   sections codes, bytes, scales, ids, the caller's set of ids; each filled up to 8 bytes
+ *   sections codes, bytes, scales, ids, a byte for each slot that is 1 if it is hidden; each filled up
+ *            to 8 bytes
  *
  * Only what cannot be made quickly is in it: chains and hash table are built anew from the ids. The
  * sum (four interleaved FNV-1a sums over 8-byte words) tells damage, not malice; all numbers
@@ -18,7 +19,7 @@
 #include "sys/sys.h"
 
 #define MAGIC      "MMRDIDX\n"
-#define VERSION    1
+#define VERSION    2
 #define ORDER_MARK 0x01020304
 #define FILE_MODE  0600
 #define SLOTS_MAX  ((uint64_t)UINT32_MAX - 1)
@@ -31,7 +32,6 @@ struct header {
     uint32_t byte_order;
     uint64_t dim;
     uint64_t n_slots;
-    uint64_t n_words; /* of the set of ids */
     unsigned char stamp[INDEX_STAMP_BYTES];
     uint64_t sum; /* of all before and behind it */
 };
@@ -106,69 +106,65 @@ static size_t padded(size_t n)
     return (n + WORD - 1) / WORD * WORD;
 }
 
-/* The lengths of the sections; the header's numbers are known to be within their limits. */
-static struct sections lengths(const struct header *h)
+/* Where a chunk has each section; the lengths are those of n slots. A whole chunk's are whole words. */
+static struct sections sections_of(const struct chunk *c, size_t dim, size_t n)
 {
-    size_t n = (size_t)h->n_slots, dim = (size_t)h->dim;
-
     return (struct sections){{
-        {NULL, n * ((dim + 63) / 64) * sizeof(uint64_t)},
-        {NULL, n * dim},
-        {NULL, n * sizeof(float)},
-        {NULL, n * sizeof(int64_t)},
-        {NULL, (size_t)h->n_words * sizeof(uint64_t)},
+        {(const char *)c->codes, n * ((dim + 63) / 64) * sizeof(uint64_t)},
+        {(const char *)c->bytes, n * dim},
+        {(const char *)c->scales, n * sizeof(float)},
+        {(const char *)c->ids, n * sizeof(int64_t)},
+        {(const char *)c->hidden, n * sizeof(bool)},
     }};
 }
 
-static void set_bytes(struct sections *s, size_t i, const void *bytes)
+static size_t slots_in(size_t n_slots, size_t chunk)
 {
-    s->list[i].ptr = bytes;
+    return MIN(n_slots - chunk * CHUNK_SLOTS, (size_t)CHUNK_SLOTS);
 }
 
 /* -- writing ----------------------------------------------------------------------------------- */
 
-static bool save_locked(const struct index *ix, const char *path, struct header *h,
-                        const struct bitmap *ids, struct error *err)
-{
+/* Each section of a view, chunk by chunk; the last word of each is filled up with zeros. */
+struct image {
+    struct str *pieces; /* the header first */
+    size_t n;
     uint64_t tails[SECTIONS];
-    struct sections s;
-    struct str pieces[1 + 2 * SECTIONS];
+};
 
-    h->n_slots = ix->s.n_slots;
-    s = lengths(h);
-    set_bytes(&s, 0, ix->s.codes);
-    set_bytes(&s, 1, ix->s.bytes);
-    set_bytes(&s, 2, ix->s.scales);
-    set_bytes(&s, 3, ix->s.ids);
-    set_bytes(&s, 4, ids->words);
-    pieces[0] = str_n((const char *)h, sizeof(*h));
-    for (size_t i = 0; i < SECTIONS; i++) {
-        struct str section = s.list[i];
-        size_t n_whole = section.len / WORD * WORD;
+static void add_section(struct image *image, const struct index_view *v, size_t section)
+{
+    for (size_t at = 0; at < v->n_chunks; at++) {
+        struct str s =
+            sections_of(v->chunks[at], v->owner->dim, slots_in(v->n_slots, at)).list[section];
+        size_t n_whole = s.len / WORD * WORD;
 
-        tails[i] = 0; /* the last word, filled up with zeros */
-        if (section.len > n_whole)
-            memcpy(&tails[i], section.ptr + n_whole, section.len - n_whole);
-        pieces[1 + 2 * i] = str_sub(section, 0, n_whole);
-        pieces[2 + 2 * i] = str_n((const char *)&tails[i], section.len > n_whole ? WORD : 0);
+        image->pieces[image->n++] = str_sub(s, 0, n_whole);
+        if (s.len == n_whole)
+            continue;
+        memcpy(&image->tails[section], s.ptr + n_whole, s.len - n_whole);
+        image->pieces[image->n++] = str_n((const char *)&image->tails[section], WORD);
     }
-    h->sum = index_file_sum(pieces, COUNT(pieces));
-    return sys_write_pieces(path, FILE_MODE, pieces, COUNT(pieces), false, err);
 }
 
-bool index_save(const struct index *ix, const char *path,
-                const unsigned char stamp[INDEX_STAMP_BYTES], const struct bitmap *ids,
-                struct error *err)
+bool index_save(const struct index_view *view, const char *path,
+                const unsigned char stamp[INDEX_STAMP_BYTES], struct error *err)
 {
-    struct header h = {
-        .version = VERSION, .byte_order = ORDER_MARK, .dim = ix->dim, .n_words = ids->n_words};
+    struct header h = {.version = VERSION,
+                       .byte_order = ORDER_MARK,
+                       .dim = view->owner->dim,
+                       .n_slots = view->n_slots};
+    struct image image = {.pieces = NEW_ARRAY(struct str, 1 + SECTIONS * (view->n_chunks + 1))};
     bool is_ok;
 
     memcpy(h.magic, MAGIC, sizeof(h.magic));
     memcpy(h.stamp, stamp, sizeof(h.stamp));
-    index_lock_read(ix);
-    is_ok = save_locked(ix, path, &h, ids, err);
-    index_unlock_read(ix);
+    image.pieces[image.n++] = str_n((const char *)&h, sizeof(h));
+    for (size_t i = 0; i < SECTIONS; i++)
+        add_section(&image, view, i);
+    h.sum = index_file_sum(image.pieces, image.n);
+    is_ok = sys_write_pieces(path, FILE_MODE, image.pieces, image.n, false, err);
+    free(image.pieces);
     return is_ok;
 }
 
@@ -177,15 +173,16 @@ bool index_save(const struct index *ix, const char *path,
 /* Where the sections lie in a file with this header; false: it is not filled by them. */
 static bool find_sections(struct str file, const struct header *h, struct sections *out)
 {
+    static const struct chunk nowhere;
     size_t at = sizeof(*h);
 
-    *out = lengths(h);
+    *out = sections_of(&nowhere, (size_t)h->dim, (size_t)h->n_slots);
     for (size_t i = 0; i < SECTIONS; i++) {
         size_t room = padded(out->list[i].len);
 
         if (room > file.len - at)
             return false;
-        set_bytes(out, i, file.ptr + at);
+        out->list[i].ptr = file.ptr + at;
         at += room;
     }
     return at == file.len;
@@ -198,54 +195,64 @@ static bool is_sound(struct str file, size_t dim, struct header *h, struct secti
     memcpy(h, file.ptr, sizeof(*h));
     return memcmp(h->magic, MAGIC, sizeof(h->magic)) == 0 && h->version == VERSION &&
            h->byte_order == ORDER_MARK && h->dim == dim && h->n_slots <= SLOTS_MAX &&
-           h->n_words <= INDEX_ID_MAX / 64 + 1 && find_sections(file, h, s) &&
-           index_file_sum(&file, 1) == h->sum;
+           find_sections(file, h, s) && index_file_sum(&file, 1) == h->sum;
 }
 
-static bool are_ids_valid(const struct index *ix)
+/* The bytes of one chunk in a section of n_slots slots. */
+static void copy_part(void *to, struct str section, size_t n_slots, size_t chunk)
 {
-    for (size_t i = 0; i < ix->s.n_slots; i++) {
-        if (ix->s.ids[i] <= 0 || ix->s.ids[i] > INDEX_ID_MAX)
+    size_t per_slot = section.len / n_slots;
+
+    memcpy(to, section.ptr + chunk * CHUNK_SLOTS * per_slot,
+           slots_in(n_slots, chunk) * per_slot);
+}
+
+static bool are_slots_valid(const struct chunk *c, struct str hidden, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (c->ids[i] <= 0 || c->ids[i] > INDEX_ID_MAX || (unsigned char)hidden.ptr[i] > 1)
             return false;
     }
     return true;
 }
 
-static void copy_section(void *to, struct str from)
+static bool fill_chunk(struct index *ix, size_t at, const struct sections *s, size_t n_slots)
 {
-    if (from.len)
-        memcpy(to, from.ptr, from.len);
+    size_t n = slots_in(n_slots, at);
+    struct chunk *c;
+
+    for (size_t i = 0; i < n; i++)
+        (void)index_add_slot(ix);
+    c = ix->chunks[at];
+    copy_part(c->codes, s->list[0], n_slots, at);
+    copy_part(c->bytes, s->list[1], n_slots, at);
+    copy_part(c->scales, s->list[2], n_slots, at);
+    copy_part(c->ids, s->list[3], n_slots, at);
+    if (!are_slots_valid(c, str_sub(s->list[4], at * CHUNK_SLOTS, at * CHUNK_SLOTS + n), n))
+        return false;
+    copy_part(c->hidden, s->list[4], n_slots, at);
+    for (size_t i = 0; i < n; i++)
+        index_link(ix, (uint32_t)(at * CHUNK_SLOTS + i));
+    return true;
 }
 
+/* NULL: what no index holds. */
 static struct index *build(const struct header *h, const struct sections *s)
 {
     struct index *ix = index_new((size_t)h->dim);
+    size_t n_slots = (size_t)h->n_slots;
 
-    index_reserve(ix, (size_t)h->n_slots);
-    ix->s.n_slots = (size_t)h->n_slots;
-    copy_section(ix->s.codes, s->list[0]);
-    copy_section(ix->s.bytes, s->list[1]);
-    copy_section(ix->s.scales, s->list[2]);
-    copy_section(ix->s.ids, s->list[3]);
-    if (!are_ids_valid(ix)) {
+    for (size_t at = 0; at * CHUNK_SLOTS < n_slots; at++) {
+        if (fill_chunk(ix, at, s, n_slots))
+            continue;
         index_free(ix);
         return NULL;
     }
-    for (size_t i = 0; i < ix->s.n_slots; i++)
-        index_link(ix, (uint32_t)i);
     return ix;
 }
 
-static void copy_ids(struct bitmap *out, struct str words)
-{
-    bitmap_deinit(out);
-    out->n_words = words.len / sizeof(*out->words);
-    out->words = NEW_ARRAY(uint64_t, out->n_words);
-    copy_section(out->words, words);
-}
-
 bool index_load(const char *path, size_t dim, struct index **out,
-                unsigned char stamp[INDEX_STAMP_BYTES], struct bitmap *ids, struct error *err)
+                unsigned char stamp[INDEX_STAMP_BYTES], struct error *err)
 {
     struct sys_map map;
     struct header h;
@@ -257,7 +264,6 @@ bool index_load(const char *path, size_t dim, struct index **out,
     if (is_sound(str_n((const char *)map.ptr, map.len), dim, &h, &s))
         ix = build(&h, &s);
     if (ix) {
-        copy_ids(ids, s.list[4]);
         memcpy(stamp, h.stamp, sizeof(h.stamp));
         *out = ix;
     }

@@ -1,11 +1,15 @@
 /*
- * index.c - flat storage: vectors in slots, and the way from an id to its slots.
+ * index.c - flat storage: vectors in slots, the way from an id to its slots, and views for searches.
  *
  * A vector is kept as the signs of its components and, for a closer look, as bytes with a scale.
- * They lie one after the other; the slot of a removed vector is filled by the last one, so that a
- * scan never meets a hole. The parts of one id are chained from slot to slot, and a hash table knows
- * the first of them. The table costs by what is stored, not by how large ids are: an index holds one
- * space's rows, whose numbers may be thin among those of other spaces.
+ * They lie one after the other, in chunks; the slot of a removed vector is filled by the last one, so
+ * that a scan never meets a hole. The parts of one id are chained from slot to slot, and a hash table
+ * knows the first of them. The table costs by what is stored, not by how large ids are: an index holds
+ * one space's rows, whose numbers may be thin among those of other spaces.
+ *
+ * A view is a list of chunks and how many slots count. A slot that a view may look at is never written: a
+ * change goes to a copy of its chunk, while what is added behind the view's end goes where it is. So a
+ * search needs the lock only to take its view, and an import beside searches copies next to nothing.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "index/index_int.h"
@@ -16,7 +20,7 @@
 
 #include "base/alloc.h"
 
-#define SLOTS_MIN 256 /* room made by the first put */
+#define HEADS_MIN 256
 
 struct index *index_new(size_t dim)
 {
@@ -26,26 +30,171 @@ struct index *index_new(size_t dim)
     ix->dim = dim;
     ix->n_words = (dim + 63) / 64;
     ix->kernels = index_kernels_choose();
-    pthread_rwlock_init(&ix->lock, NULL);
+    mutex_init(&ix->lock);
     return ix;
 }
 
-static void free_slots(struct slots *s)
+/* -- chunks ------------------------------------------------------------------------------------ */
+
+static size_t chunk_bytes(const struct index *ix)
 {
-    free(s->heads);
-    free(s->next);
-    free(s->ids);
-    free(s->scales);
-    free(s->bytes);
-    free(s->codes);
+    return CHUNK_SLOTS * (ix->n_words * sizeof(uint64_t) + ix->dim + sizeof(int64_t) +
+                          sizeof(float) + sizeof(bool));
+}
+
+static struct chunk *chunk_new(const struct index *ix)
+{
+    struct chunk *c = mem_alloc(1, sizeof(*c) + chunk_bytes(ix));
+
+    c->n_refs = 1;
+    c->codes = (uint64_t *)(c + 1); /* the most aligned first: none needs a gap */
+    c->ids = (int64_t *)(c->codes + CHUNK_SLOTS * ix->n_words);
+    c->scales = (float *)(c->ids + CHUNK_SLOTS);
+    c->bytes = (int8_t *)(c->scales + CHUNK_SLOTS);
+    c->hidden = (bool *)(c->bytes + CHUNK_SLOTS * ix->dim);
+    return c;
+}
+
+static void chunk_unref(struct chunk *c)
+{
+    if (--c->n_refs == 0)
+        free(c);
+}
+
+/* The chunk of a slot that is to be changed: a copy if a view may look at the slot. */
+static struct chunk *writable(struct index *ix, size_t slot)
+{
+    struct chunk **c = &ix->chunks[slot / CHUNK_SLOTS], *copy;
+
+    if ((*c)->n_refs == 1 || slot % CHUNK_SLOTS >= (*c)->n_seen)
+        return *c;
+    copy = chunk_new(ix);
+    memcpy(copy->codes, (*c)->codes, chunk_bytes(ix));
+    chunk_unref(*c);
+    *c = copy;
+    return copy;
+}
+
+static void add_chunk(struct index *ix)
+{
+    if (ix->n_chunks == ix->cap_chunks) {
+        ix->cap_chunks = MAX(ix->cap_chunks * 2, (size_t)8);
+        ix->chunks = mem_grow(ix->chunks, ix->cap_chunks, sizeof(struct chunk *));
+    }
+    ix->chunks[ix->n_chunks++] = chunk_new(ix);
+}
+
+static void grow_next(struct index *ix)
+{
+    assert(ix->cap_slots < SLOT_NONE / 2); /* more vectors than a machine has memory for */
+    ix->cap_slots = MAX(ix->cap_slots * 2, (size_t)CHUNK_SLOTS);
+    ix->next = mem_grow(ix->next, ix->cap_slots, sizeof(*ix->next));
+}
+
+uint32_t index_add_slot(struct index *ix)
+{
+    size_t slot = ix->n_slots++;
+
+    if (slot / CHUNK_SLOTS == ix->n_chunks)
+        add_chunk(ix);
+    if (slot == ix->cap_slots)
+        grow_next(ix);
+    (void)writable(ix, slot);
+    return (uint32_t)slot;
+}
+
+/* Gives memory back, but for one chunk, so that a slot that comes and goes does not cost one each time. */
+static void drop_empty_chunks(struct index *ix)
+{
+    while (ix->n_chunks > ix->n_slots / CHUNK_SLOTS + 2)
+        chunk_unref(ix->chunks[--ix->n_chunks]);
+}
+
+static int64_t id_of(const struct index *ix, uint32_t slot)
+{
+    return ix->chunks[slot / CHUNK_SLOTS]->ids[slot % CHUNK_SLOTS];
+}
+
+/* -- views ------------------------------------------------------------------------------------- */
+
+static struct index_view *view_new(struct index *ix)
+{
+    size_t n = (ix->n_slots + CHUNK_SLOTS - 1) / CHUNK_SLOTS;
+    struct index_view *v = mem_alloc(1, sizeof(*v) + n * sizeof(v->chunks[0]));
+
+    v->owner = ix;
+    v->n_refs = 1; /* the index's own */
+    v->n_slots = ix->n_slots;
+    v->n_ids = ix->n_ids;
+    v->n_chunks = n;
+    for (size_t i = 0; i < n; i++) {
+        struct chunk *c = ix->chunks[i];
+        size_t n_visible = MIN(v->n_slots - i * CHUNK_SLOTS, (size_t)CHUNK_SLOTS);
+
+        c->n_seen = c->n_refs > 1 ? MAX(c->n_seen, n_visible) : n_visible;
+        c->n_refs++;
+        v->chunks[i] = c;
+    }
+    return v;
+}
+
+static void view_unref(struct index_view *v)
+{
+    if (--v->n_refs > 0)
+        return;
+    for (size_t i = 0; i < v->n_chunks; i++)
+        chunk_unref(v->chunks[i]);
+    free(v);
+}
+
+struct index_view *index_view_take(struct index *ix)
+{
+    MUTEX_SCOPE(&ix->lock);
+
+    if (!ix->view)
+        ix->view = view_new(ix);
+    ix->view->n_refs++;
+    return ix->view;
+}
+
+void index_view_give_back(struct index_view **view)
+{
+    struct index_view *v = STEAL(*view);
+
+    if (!v)
+        return;
+    MUTEX_SCOPE(&v->owner->lock);
+    view_unref(v);
+}
+
+size_t index_view_count(const struct index_view *view)
+{
+    return view->n_ids;
+}
+
+/* Before any change: what is there from now on is in no view yet. */
+static void drop_view(struct index *ix)
+{
+    if (ix->view)
+        view_unref(STEAL(ix->view));
+}
+
+static void drop_all(struct index *ix)
+{
+    drop_view(ix);
+    for (size_t i = 0; i < ix->n_chunks; i++)
+        chunk_unref(ix->chunks[i]);
+    free(ix->chunks);
+    free(ix->next);
+    free(ix->heads);
 }
 
 void index_free(struct index *ix)
 {
     if (!ix)
         return;
-    free_slots(&ix->s);
-    pthread_rwlock_destroy(&ix->lock);
+    drop_all(ix);
+    mutex_deinit(&ix->lock);
     free(ix);
 }
 
@@ -55,7 +204,7 @@ static size_t home_of(const struct index *ix, int64_t id)
 {
     uint64_t mixed = (uint64_t)id * 0x9e3779b97f4a7c15u; /* 2^64 / golden ratio: spreads runs */
 
-    return (size_t)(mixed >> 32) & (ix->s.n_heads - 1);
+    return (size_t)(mixed >> 32) & (ix->n_heads - 1);
 }
 
 /* Where id is in the table, or where it would go. The table is not empty. */
@@ -63,43 +212,43 @@ static size_t find_head(const struct index *ix, int64_t id)
 {
     size_t at = home_of(ix, id);
 
-    while (ix->s.heads[at] != SLOT_NONE && ix->s.ids[ix->s.heads[at]] != id)
-        at = (at + 1) & (ix->s.n_heads - 1);
+    while (ix->heads[at] != SLOT_NONE && id_of(ix, ix->heads[at]) != id)
+        at = (at + 1) & (ix->n_heads - 1);
     return at;
 }
 
 static bool has_id(const struct index *ix, int64_t id)
 {
-    return ix->s.n_heads && ix->s.heads[find_head(ix, id)] != SLOT_NONE;
+    return ix->n_heads && ix->heads[find_head(ix, id)] != SLOT_NONE;
 }
 
 /* Empties a place and closes the gap, so that probing never needs marks for removed entries. */
 static void erase_head(struct index *ix, size_t gap)
 {
-    size_t mask = ix->s.n_heads - 1;
+    size_t mask = ix->n_heads - 1;
 
-    for (size_t at = (gap + 1) & mask; ix->s.heads[at] != SLOT_NONE; at = (at + 1) & mask) {
-        size_t home = home_of(ix, ix->s.ids[ix->s.heads[at]]);
+    for (size_t at = (gap + 1) & mask; ix->heads[at] != SLOT_NONE; at = (at + 1) & mask) {
+        size_t home = home_of(ix, id_of(ix, ix->heads[at]));
 
         if (((at - home) & mask) >= ((at - gap) & mask)) { /* its home is not behind the gap */
-            ix->s.heads[gap] = ix->s.heads[at];
+            ix->heads[gap] = ix->heads[at];
             gap = at;
         }
     }
-    ix->s.heads[gap] = SLOT_NONE;
+    ix->heads[gap] = SLOT_NONE;
 }
 
 static void grow_heads(struct index *ix)
 {
-    uint32_t *old = ix->s.heads;
-    size_t n_old = ix->s.n_heads;
+    uint32_t *old = ix->heads;
+    size_t n_old = ix->n_heads;
 
-    ix->s.n_heads = MAX(n_old * 2, (size_t)SLOTS_MIN);
-    ix->s.heads = NEW_ARRAY(uint32_t, ix->s.n_heads);
-    memset(ix->s.heads, 0xff, ix->s.n_heads * sizeof(*ix->s.heads)); /* SLOT_NONE */
+    ix->n_heads = MAX(n_old * 2, (size_t)HEADS_MIN);
+    ix->heads = NEW_ARRAY(uint32_t, ix->n_heads);
+    memset(ix->heads, 0xff, ix->n_heads * sizeof(*ix->heads)); /* SLOT_NONE */
     for (size_t i = 0; i < n_old; i++) {
         if (old[i] != SLOT_NONE)
-            ix->s.heads[find_head(ix, ix->s.ids[old[i]])] = old[i];
+            ix->heads[find_head(ix, id_of(ix, old[i]))] = old[i];
     }
     free(old);
 }
@@ -123,137 +272,149 @@ void index_encode(const struct index *ix, const float *vector, uint64_t *code, i
     ix->kernels->quantize(vector, ix->dim, bytes, scale);
 }
 
-/* -- put and remove --------------------------------------------------------------------------- */
-
-void index_reserve(struct index *ix, size_t n)
-{
-    size_t cap = MAX(MAX(n, ix->s.cap_slots + ix->s.cap_slots / 2), (size_t)SLOTS_MIN);
-
-    if (n <= ix->s.cap_slots)
-        return;
-    assert(cap < SLOT_NONE); /* 4 billion vectors are more memory than a machine has */
-    ix->s.codes = mem_grow(ix->s.codes, cap, ix->n_words * sizeof(*ix->s.codes));
-    ix->s.bytes = mem_grow(ix->s.bytes, cap, ix->dim * sizeof(*ix->s.bytes));
-    ix->s.scales = mem_grow(ix->s.scales, cap, sizeof(*ix->s.scales));
-    ix->s.ids = mem_grow(ix->s.ids, cap, sizeof(*ix->s.ids));
-    ix->s.next = mem_grow(ix->s.next, cap, sizeof(*ix->s.next));
-    ix->s.cap_slots = cap;
-}
+/* -- put and remove: index.lock is held --------------------------------------------------------- */
 
 /* The link, in the table or a chain, that leads to a slot. */
 static uint32_t *link_to(struct index *ix, uint32_t slot)
 {
-    uint32_t *link = &ix->s.heads[find_head(ix, ix->s.ids[slot])];
+    uint32_t *link = &ix->heads[find_head(ix, id_of(ix, slot))];
 
     while (*link != slot)
-        link = &ix->s.next[*link];
+        link = &ix->next[*link];
     return link;
+}
+
+static void copy_slot(struct index *ix, uint32_t to, uint32_t from)
+{
+    struct chunk *c = writable(ix, to);
+    const struct chunk *d = ix->chunks[from / CHUNK_SLOTS];
+    size_t i = to % CHUNK_SLOTS, k = from % CHUNK_SLOTS;
+
+    memcpy(c->codes + i * ix->n_words, d->codes + k * ix->n_words,
+           ix->n_words * sizeof(*c->codes));
+    memcpy(c->bytes + i * ix->dim, d->bytes + k * ix->dim, ix->dim);
+    c->ids[i] = d->ids[k];
+    c->scales[i] = d->scales[k];
+    c->hidden[i] = d->hidden[k];
 }
 
 /* Fills a slot that no link leads to any more with the last one. */
 static void fill_slot(struct index *ix, uint32_t slot)
 {
-    uint32_t last = (uint32_t)--ix->s.n_slots;
+    uint32_t last = (uint32_t)(ix->n_slots - 1);
 
-    if (slot == last)
-        return;
-    *link_to(ix, last) = slot;
-    memcpy(ix->s.codes + slot * ix->n_words, index_code(ix, last),
-           ix->n_words * sizeof(*ix->s.codes));
-    memcpy(ix->s.bytes + slot * ix->dim, index_slot_bytes(ix, last), ix->dim);
-    ix->s.scales[slot] = ix->s.scales[last];
-    ix->s.ids[slot] = ix->s.ids[last];
-    ix->s.next[slot] = ix->s.next[last];
+    if (slot != last) {
+        *link_to(ix, last) = slot;
+        copy_slot(ix, slot, last);
+        ix->next[slot] = ix->next[last];
+    }
+    ix->n_slots--;
 }
 
-static void remove_locked(struct index *ix, int64_t id)
+static void remove_id(struct index *ix, int64_t id)
 {
+    uint32_t slot;
     size_t at;
 
     if (!has_id(ix, id))
         return;
     at = find_head(ix, id);
-    while (ix->s.next[ix->s.heads[at]] != SLOT_NONE) { /* all parts but the last of the chain */
-        uint32_t slot = ix->s.heads[at];
-
-        ix->s.heads[at] = ix->s.next[slot];
+    while (ix->next[ix->heads[at]] != SLOT_NONE) { /* all parts but the last of the chain */
+        slot = ix->heads[at];
+        ix->heads[at] = ix->next[slot];
         fill_slot(ix, slot);
     }
-    uint32_t slot = ix->s.heads[at];
+    slot = ix->heads[at];
     erase_head(ix, at);
     fill_slot(ix, slot);
-    ix->s.n_ids--;
+    ix->n_ids--;
 }
 
 void index_link(struct index *ix, uint32_t slot)
 {
     uint32_t *head;
 
-    if (2 * (ix->s.n_ids + 1) > ix->s.n_heads)
+    if (2 * (ix->n_ids + 1) > ix->n_heads)
         grow_heads(ix);
-    head = &ix->s.heads[find_head(ix, ix->s.ids[slot])];
-    ix->s.n_ids += *head == SLOT_NONE;
-    ix->s.next[slot] = *head;
+    head = &ix->heads[find_head(ix, id_of(ix, slot))];
+    ix->n_ids += *head == SLOT_NONE;
+    ix->next[slot] = *head;
     *head = slot;
 }
 
-static void add_part(struct index *ix, int64_t id, const float *vector)
+static void add_part(struct index *ix, const struct index_item *item, size_t part)
 {
-    size_t slot = ix->s.n_slots++;
+    uint32_t slot = index_add_slot(ix);
+    struct chunk *c = ix->chunks[slot / CHUNK_SLOTS];
+    size_t i = slot % CHUNK_SLOTS;
 
-    index_encode(ix, vector, ix->s.codes + slot * ix->n_words, ix->s.bytes + slot * ix->dim,
-                 &ix->s.scales[slot]);
-    ix->s.ids[slot] = id;
-    index_link(ix, (uint32_t)slot);
+    index_encode(ix, item->vectors + part * ix->dim, c->codes + i * ix->n_words,
+                 c->bytes + i * ix->dim, &c->scales[i]);
+    c->ids[i] = item->id;
+    c->hidden[i] = item->is_hidden;
+    index_link(ix, slot);
 }
 
-void index_put(struct index *ix, int64_t id, const float *vectors, size_t n_parts)
+void index_put(struct index *ix, const struct index_item *item)
 {
-    assert(id > 0 && id <= INDEX_ID_MAX);
-    pthread_rwlock_wrlock(&ix->lock);
-    remove_locked(ix, id);
-    index_reserve(ix, ix->s.n_slots + n_parts);
-    for (size_t i = 0; i < n_parts; i++)
-        add_part(ix, id, vectors + i * ix->dim);
-    pthread_rwlock_unlock(&ix->lock);
+    MUTEX_SCOPE(&ix->lock);
+
+    assert(item->id > 0 && item->id <= INDEX_ID_MAX);
+    drop_view(ix);
+    remove_id(ix, item->id);
+    for (size_t i = 0; i < item->n_parts; i++)
+        add_part(ix, item, i);
+    drop_empty_chunks(ix);
 }
 
 void index_remove(struct index *ix, int64_t id)
 {
-    pthread_rwlock_wrlock(&ix->lock);
-    remove_locked(ix, id);
-    pthread_rwlock_unlock(&ix->lock);
+    MUTEX_SCOPE(&ix->lock);
+
+    drop_view(ix);
+    remove_id(ix, id);
+    drop_empty_chunks(ix);
 }
 
 void index_take(struct index *to, struct index *from)
 {
     assert(to->dim == from->dim);
-    pthread_rwlock_wrlock(&to->lock);
-    free_slots(&to->s);
-    to->s = from->s;
-    pthread_rwlock_unlock(&to->lock);
-    from->s = (struct slots){0};
+    drop_view(from); /* nobody else has it any more */
+    mutex_lock(&to->lock);
+    drop_all(to);
+    to->chunks = STEAL(from->chunks);
+    to->n_chunks = from->n_chunks;
+    to->cap_chunks = from->cap_chunks;
+    to->next = STEAL(from->next);
+    to->n_slots = from->n_slots;
+    to->cap_slots = from->cap_slots;
+    to->heads = STEAL(from->heads);
+    to->n_heads = from->n_heads;
+    to->n_ids = from->n_ids;
+    mutex_unlock(&to->lock);
+    from->n_chunks = 0;
     index_free(from);
+}
+
+/* -- counts ------------------------------------------------------------------------------------ */
+
+/* A const index is asked under its lock all the same. */
+static struct mutex *lock_of(const struct index *ix)
+{
+    return (struct mutex *)(uintptr_t)&ix->lock;
 }
 
 size_t index_count(const struct index *ix)
 {
-    size_t n;
+    MUTEX_SCOPE(lock_of(ix));
 
-    index_lock_read(ix);
-    n = ix->s.n_ids;
-    index_unlock_read(ix);
-    return n;
+    return ix->n_ids;
 }
 
 size_t index_bytes(const struct index *ix)
 {
-    size_t n;
+    MUTEX_SCOPE(lock_of(ix));
 
-    index_lock_read(ix);
-    n = ix->s.cap_slots * (ix->n_words * sizeof(*ix->s.codes) + ix->dim * sizeof(*ix->s.bytes) +
-                           sizeof(*ix->s.scales) + sizeof(*ix->s.ids) + sizeof(*ix->s.next)) +
-        ix->s.n_heads * sizeof(*ix->s.heads);
-    index_unlock_read(ix);
-    return n;
+    return ix->n_slots * (chunk_bytes(ix) / CHUNK_SLOTS + sizeof(*ix->next)) +
+           ix->n_heads * sizeof(*ix->heads);
 }

@@ -3,10 +3,15 @@
  *
  * The number of differing signs estimates the angle (Charikar, STOC 2002); it is coarse, but costs
  * 48 bytes and a few instructions where a vector of 384 floats takes 1,536 bytes. So it only chooses
- * candidates, more than are wanted, and the bytes rank them. A filter that keeps much out is asked before
- * a code counts, another one only about candidates, unless too few of them pass: so a search never
- * starves. Parts of one memory may lie anywhere, so a hit that is in the heap
- * already is raised in place.
+ * candidates, more than are wanted, and the bytes rank them.
+ *
+ * One pass finds the candidates: a slot within the radius that the filter lets through is kept, and the
+ * radius shrinks as soon as enough of those kept lie closer. What is kept in vain is little: of n slots
+ * in any order that does not depend on the question, wanted * ln(n / wanted). The filter is asked about
+ * what is near alone, and one that keeps nearly all out leaves the radius wide: so a search never
+ * starves.
+ *
+ * Parts of one memory may lie anywhere, so a hit that is in the heap already is raised in place.
  *
  * How many candidates: enough that of the ten nearest by fp32 99 in 100 are found (docs/search.md).
  */
@@ -17,17 +22,15 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/vec.h"
 
 #define CANDIDATES_MIN     1000
 #define CANDIDATES_PER_HIT 10 /* of the first FRONT_HITS */
 #define CANDIDATES_DEEPER  4  /* of each after them */
 #define FRONT_HITS         64
-#define CANDIDATES_SHARE   250   /* one slot in so many besides */
-#define SAMPLED_FROM       16384 /* slots; of more, one in SAMPLE_STEP tells the radius */
-#define SAMPLE_STEP        4
+#define CANDIDATES_SHARE   250 /* one slot in so many besides */
 #define CACHE_LINE         64
-#define PREFETCH_AHEAD     8          /* candidates, whose bytes lie anywhere */
-#define FAR                UINT16_MAX /* the distance of what the filter keeps out */
+#define PREFETCH_AHEAD     8 /* candidates, whose bytes lie anywhere */
 
 /* -- the best so far: a heap with the worst on top -------------------------------------------- */
 
@@ -109,150 +112,153 @@ struct query { /* the vector that is searched for, as the index keeps vectors */
     float scale;
 };
 
-static bool is_allowed(const struct index *ix, const struct bitmap *allowed, size_t slot)
-{
-    return !allowed || bitmap_has(allowed, ix->s.ids[slot]);
-}
+struct near { /* a slot that may be a candidate */
+    uint32_t slot;
+    uint16_t distance;
+};
 
-/* The least distance within which at least n slots lie, or that of all. */
-static uint16_t radius_of(const uint32_t *counts, size_t dim, size_t n)
-{
-    size_t sum = counts[0];
-    uint16_t radius = 0;
+struct candidates {
+    size_t wanted;
+    struct VEC(struct near) found;      /* in the order of slots */
+    uint32_t counts[INDEX_DIM_MAX + 1]; /* of those found, by distance */
+    size_t n_within;                    /* of those found: within the radius */
+    uint16_t radius;
+};
 
-    while (sum < n && radius < dim)
-        sum += counts[++radius];
-    return radius;
-}
-
-static size_t n_candidates(const struct index *ix, size_t limit)
+static size_t n_candidates(size_t n_slots, size_t limit)
 {
     size_t front = MIN(limit, (size_t)FRONT_HITS);
 
     return CANDIDATES_MIN + CANDIDATES_PER_HIT * front + CANDIDATES_DEEPER * (limit - front) +
-           ix->s.n_slots / CANDIDATES_SHARE;
+           n_slots / CANDIDATES_SHARE;
 }
 
-static void keep_allowed(const struct index *ix, const struct bitmap *allowed,
-                         uint16_t *distances)
+static bool is_allowed(const struct chunk *c, const struct bitmap *among, size_t i)
 {
-    for (size_t slot = 0; slot < ix->s.n_slots; slot++) {
-        if (!is_allowed(ix, allowed, slot))
-            distances[slot] = FAR;
-    }
+    return among ? bitmap_has(among, c->ids[i]) : !c->hidden[i];
 }
 
-/* The distance within which some n slots lie. Of many slots a sample is counted. */
-static uint16_t find_radius(const struct index *ix, const uint16_t *distances, size_t n)
+/* The places in a chunk within the radius, in order; how many. */
+static size_t places_within(const uint16_t *distances, size_t n, uint16_t radius, uint16_t *out)
 {
-    uint32_t counts[2][INDEX_DIM_MAX + 1] = {{0}}; /* two sets do not wait for each other */
-    size_t step = ix->s.n_slots > SAMPLED_FROM ? SAMPLE_STEP : 1;
+    size_t n_out = 0;
 
-    for (size_t slot = 0; slot < ix->s.n_slots; slot += step) {
-        if (distances[slot] != FAR)
-            counts[slot / step % 2][distances[slot]]++;
+    for (size_t i = 0; i < n; i++) {
+        out[n_out] = (uint16_t)i; /* without a branch: out has room for all */
+        n_out += distances[i] <= radius;
     }
-    for (size_t d = 0; d <= ix->dim; d++)
-        counts[0][d] += counts[1][d];
-    return radius_of(counts[0], ix->dim, (n + step - 1) / step);
+    return n_out;
 }
 
-/* The slots within the radius, in order; how many. */
-static size_t collect(const struct index *ix, const uint16_t *distances, uint16_t radius,
-                      uint32_t *out)
+static void keep(struct candidates *c, uint32_t slot, uint16_t distance)
+{
+    VEC_PUSH(&c->found, ((struct near){slot, distance}));
+    c->counts[distance]++;
+    c->n_within++;
+}
+
+/* To the least radius within which enough of those found lie. */
+static void shrink_radius(struct candidates *c)
+{
+    while (c->radius > 0 && c->n_within - c->counts[c->radius] >= c->wanted)
+        c->n_within -= c->counts[c->radius--];
+}
+
+/* What was kept while the radius was wider goes. */
+static void drop_far(struct candidates *c)
 {
     size_t n = 0;
 
-    for (size_t slot = 0; slot < ix->s.n_slots; slot++) {
-        out[n] = (uint32_t)slot; /* without a branch: out has room for all */
-        n += distances[slot] <= radius;
+    for (size_t i = 0; i < c->found.len; i++) {
+        c->found.ptr[n] = c->found.ptr[i];
+        n += c->found.ptr[i].distance <= c->radius;
     }
-    return n;
+    c->found.len = n;
+}
+
+static void scan_chunk(const struct index_view *v, const struct query *q, size_t at,
+                       const struct bitmap *among, struct candidates *out)
+{
+    const struct chunk *c = v->chunks[at];
+    size_t n = MIN(v->n_slots - at * CHUNK_SLOTS, (size_t)CHUNK_SLOTS), n_places;
+    uint16_t distances[CHUNK_SLOTS], places[CHUNK_SLOTS];
+
+    v->owner->kernels->distances(q->code, c->codes, v->owner->n_words, n, distances);
+    n_places = places_within(distances, n, out->radius, places);
+    for (size_t i = 0; i < n_places; i++) {
+        if (is_allowed(c, among, places[i]))
+            keep(out, (uint32_t)(at * CHUNK_SLOTS + places[i]), distances[places[i]]);
+    }
+    shrink_radius(out);
+}
+
+static void find_candidates(const struct index_view *v, const struct query *q,
+                            const struct bitmap *among, struct candidates *out)
+{
+    for (size_t at = 0; at < v->n_chunks; at++) {
+        if (out->found.len > 4 * (out->wanted + CHUNK_SLOTS))
+            drop_far(out);
+        scan_chunk(v, q, at, among, out);
+    }
+    drop_far(out);
 }
 
 /* -- step two: the nearest by bytes ------------------------------------------------------------- */
 
-static float cosine_of(const struct index *ix, const struct query *q, size_t slot,
+static float cosine_of(const struct index_view *v, const struct query *q, size_t slot,
                        int32_t (*dot)(const int8_t *, const int8_t *, size_t))
 {
-    float cosine = (float)dot(q->bytes, index_slot_bytes(ix, slot), ix->dim) * q->scale *
-                   ix->s.scales[slot];
+    const struct chunk *c = v->chunks[slot / CHUNK_SLOTS];
+    size_t i = slot % CHUNK_SLOTS, dim = v->owner->dim;
+    float cosine = (float)dot(q->bytes, c->bytes + i * dim, dim) * q->scale * c->scales[i];
 
     return MIN(MAX(cosine, -1.0f), 1.0f);
 }
 
-static void prefetch(const struct index *ix, uint32_t slot)
+static int64_t id_of(const struct index_view *v, size_t slot)
 {
-    const int8_t *bytes = index_slot_bytes(ix, slot);
-
-    for (size_t i = 0; i < ix->dim; i += CACHE_LINE)
-        __builtin_prefetch(bytes + i);
-    __builtin_prefetch(&ix->s.scales[slot]);
+    return v->chunks[slot / CHUNK_SLOTS]->ids[slot % CHUNK_SLOTS];
 }
 
-/* Offers the candidates that the filter lets through; how many these are. */
-static size_t rank(const struct index *ix, const struct query *q, const struct bitmap *allowed,
-                   const uint32_t *slots, size_t n, struct top *top)
+static void prefetch(const struct index_view *v, size_t slot)
 {
-    bool has_parts = ix->s.n_slots > ix->s.n_ids;
-    size_t n_offered = 0;
+    const struct chunk *c = v->chunks[slot / CHUNK_SLOTS];
+    const int8_t *bytes = c->bytes + slot % CHUNK_SLOTS * v->owner->dim;
+
+    for (size_t i = 0; i < v->owner->dim; i += CACHE_LINE)
+        __builtin_prefetch(bytes + i);
+    __builtin_prefetch(&c->scales[slot % CHUNK_SLOTS]);
+}
+
+static void rank(const struct index_view *v, const struct query *q, const struct near *list,
+                 size_t n, struct top *top)
+{
+    bool has_parts = v->n_slots > v->n_ids;
 
     for (size_t i = 0; i < n; i++) {
         if (i + PREFETCH_AHEAD < n)
-            prefetch(ix, slots[i + PREFETCH_AHEAD]);
-        if (!is_allowed(ix, allowed, slots[i]))
-            continue;
-        n_offered++;
+            prefetch(v, list[i + PREFETCH_AHEAD].slot);
         offer(top,
-              (struct index_hit){ix->s.ids[slots[i]],
-                                 cosine_of(ix, q, slots[i], ix->kernels->dot)},
+              (struct index_hit){id_of(v, list[i].slot),
+                                 cosine_of(v, q, list[i].slot, v->owner->kernels->dot)},
               has_parts);
     }
-    return n_offered;
 }
 
-/* Whether the filter lets most through: then it need not be asked about every slot. */
-static bool is_wide(const struct index *ix, const struct bitmap *allowed)
+size_t index_search(const struct index_view *view, const float *query,
+                    const struct bitmap *among, size_t limit, struct index_hit *out)
 {
-    return bitmap_count(allowed) >= ix->s.n_ids - ix->s.n_ids / 4;
-}
-
-static void scan(const struct index *ix, const struct query *q, const struct bitmap *allowed,
-                 struct top *top)
-{
-    size_t wanted = n_candidates(ix, top->limit), n, n_slots = ix->s.n_slots;
-    uint16_t *distances = NEW_ARRAY(uint16_t, n_slots);
-    uint32_t *slots = NEW_ARRAY(uint32_t, n_slots + 1);
-    bool is_strict = allowed && !is_wide(ix, allowed);
-
-    ix->kernels->distances(q->code, ix->s.codes, ix->n_words, n_slots, distances);
-    if (is_strict)
-        keep_allowed(ix, allowed, distances);
-    n = collect(ix, distances, find_radius(ix, distances, wanted), slots);
-    /* What is kept out may be just what is nearest: then ask about every slot after all. */
-    if (rank(ix, q, allowed, slots, n, top) < n / 2 && !is_strict) {
-        keep_allowed(ix, allowed, distances);
-        top->n = 0;
-        rank(ix, q, NULL, slots,
-             collect(ix, distances, find_radius(ix, distances, wanted), slots), top);
-    }
-    free(slots);
-    free(distances);
-}
-
-size_t index_search(const struct index *ix, const float *query, const struct bitmap *allowed,
-                    size_t limit, struct index_hit *out)
-{
+    struct candidates c = {.wanted = n_candidates(view->n_slots, limit),
+                           .radius = (uint16_t)view->owner->dim};
     struct top top = {.hits = out, .limit = limit};
     struct query q;
 
     if (limit == 0)
         return 0;
-    index_encode(ix, query, q.code, q.bytes, &q.scale);
-    index_lock_read(ix);
-    if (ix->s.n_slots)
-        scan(ix, &q, allowed, &top);
-    index_unlock_read(ix);
+    index_encode(view->owner, query, q.code, q.bytes, &q.scale);
+    find_candidates(view, &q, among, &c);
+    rank(view, &q, c.found.ptr, c.found.len, &top);
+    VEC_DEINIT(&c.found);
     qsort(out, top.n, sizeof(*out), compare_hits);
     return top.n;
 }
@@ -268,32 +274,40 @@ static int32_t dot_plain(const int8_t *a, const int8_t *b, size_t n)
     return sum;
 }
 
-static float best_part(const struct index *ix, const struct query *q, uint32_t slot)
+/* Of neighbours with the same id the first, which has to be the better one. */
+static size_t keep_first_of_each(struct index_hit *list, size_t n)
 {
-    float best = -2;
+    size_t n_kept = 0;
 
-    for (; slot != SLOT_NONE; slot = ix->s.next[slot])
-        best = MAX(best, cosine_of(ix, q, slot, dot_plain));
-    return best;
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || list[i].id != list[i - 1].id)
+            list[n_kept++] = list[i];
+    }
+    return n_kept;
 }
 
-size_t index_search_plain(const struct index *ix, const float *query,
-                          const struct bitmap *allowed, size_t limit, struct index_hit *out)
+static int compare_parts(const void *a, const void *b)
+{
+    const struct index_hit *x = a, *y = b;
+
+    return x->id != y->id ? (x->id > y->id) - (x->id < y->id) : compare_hits(a, b);
+}
+
+size_t index_search_plain(const struct index_view *view, const float *query,
+                          const struct bitmap *among, size_t limit, struct index_hit *out)
 {
     struct query q;
-    struct index_hit *all;
+    struct index_hit *all = NEW_ARRAY(struct index_hit, view->n_slots);
     size_t n = 0;
 
-    index_encode(ix, query, q.code, q.bytes, &q.scale);
-    index_lock_read(ix);
-    all = NEW_ARRAY(struct index_hit, ix->s.n_ids);
-    for (size_t i = 0; i < ix->s.n_heads; i++) {
-        uint32_t slot = ix->s.heads[i];
-
-        if (slot != SLOT_NONE && is_allowed(ix, allowed, slot))
-            all[n++] = (struct index_hit){ix->s.ids[slot], best_part(ix, &q, slot)};
+    index_encode(view->owner, query, q.code, q.bytes, &q.scale);
+    for (size_t slot = 0; slot < view->n_slots; slot++) {
+        if (is_allowed(view->chunks[slot / CHUNK_SLOTS], among, slot % CHUNK_SLOTS))
+            all[n++] =
+                (struct index_hit){id_of(view, slot), cosine_of(view, &q, slot, dot_plain)};
     }
-    index_unlock_read(ix);
+    qsort(all, n, sizeof(*all), compare_parts);
+    n = keep_first_of_each(all, n);
     qsort(all, n, sizeof(*all), compare_hits);
     n = MIN(n, limit);
     if (n)

@@ -82,12 +82,10 @@ bool checkpoint_load(struct vector_set *set, sqlite3 *db)
 {
     AUTO_BUF path = {0};
     struct stamp found, want;
-    struct bitmap current = {0};
     struct index *index;
     struct error err = {0};
 
-    if (!index_load(path_of(&path, set), set->dim, &index, (unsigned char *)&found, &current,
-                    &err)) {
+    if (!index_load(path_of(&path, set), set->dim, &index, (unsigned char *)&found, &err)) {
         if (err.kind != ERROR_NOT_FOUND)
             log_event(LOG_WARN, "store.checkpoint", "text=\"%s; it is made anew\"", err.text);
         return false;
@@ -96,26 +94,37 @@ bool checkpoint_load(struct vector_set *set, sqlite3 *db)
         log_event(LOG_INFO, "store.checkpoint",
                   "text=\"%s is of another past; it is made anew\"", buf_cstr(&path));
         index_free(index);
-        bitmap_deinit(&current);
         return false;
     }
-    bitmap_deinit(&set->current);
     index_take(set->index, index);
-    set->current = current;
     set->seq = found.seq;
     return true;
 }
 
-void checkpoint_save(struct vector_set *set, sqlite3 *db)
+/* What is to be written, and up to which change it goes; NULL: nothing is. */
+static struct index_view *take_due(struct vector_set *set,
+                                   bool (*is_due)(const struct vector_set *), int64_t *out_seq)
+{
+    MUTEX_SCOPE(&set->lock);
+
+    if (!is_due(set))
+        return NULL;
+    set->n_taken = 0;
+    *out_seq = set->seq;
+    return index_view_take(set->index);
+}
+
+void checkpoint_save(struct vector_set *set, sqlite3 *db,
+                     bool (*is_due)(const struct vector_set *))
 {
     AUTO_BUF path = {0};
     struct stamp stamp;
+    int64_t seq = 0;
+    AUTO_INDEX_VIEW *view = take_due(set, is_due, &seq);
     struct error err = {0};
 
-    set->n_taken = 0;
-    if (make_stamp(set, db, set->seq, &stamp) &&
-        !index_save(set->index, path_of(&path, set), (const unsigned char *)&stamp,
-                    &set->current, &err))
+    if (view && make_stamp(set, db, seq, &stamp) &&
+        !index_save(view, path_of(&path, set), (const unsigned char *)&stamp, &err))
         log_event(LOG_WARN, "store.checkpoint", "text=\"%s; starts take longer without it\"",
                   err.text);
 }

@@ -37,27 +37,20 @@ static bool allowed_rows(struct arena *a, sqlite3 *db, struct str space,
     return true;
 }
 
-static size_t search_current(struct vector_set *set, const float *query, size_t limit,
-                             struct index_hit *out)
-{
-    size_t n;
-
-    pthread_rwlock_rdlock(&set->lock);
-    n = index_search(set->index, query, &set->current, limit, out);
-    pthread_rwlock_unlock(&set->lock);
-    return n;
-}
-
-static bool search_filtered(struct vector_set *set, struct arena *a, sqlite3 *db,
-                            const struct memory_filter *filter, const float *query,
-                            size_t limit, struct index_hit *out, size_t *out_n,
-                            struct error *err)
+/* Up to limit hits by the index as it is now. */
+static bool search_index(struct vector_set *set, struct arena *a, sqlite3 *db,
+                         const struct memory_filter *filter, const float *query, size_t limit,
+                         struct index_hit *out, size_t *out_n, struct error *err)
 {
     struct bitmap allowed = {0};
-    bool is_ok = allowed_rows(a, db, str_c(set->space), filter, &allowed, err);
+    bool is_plain = filter_is_plain(filter);
+    bool is_ok = is_plain || allowed_rows(a, db, str_c(set->space), filter, &allowed, err);
 
-    if (is_ok)
-        *out_n = index_search(set->index, query, &allowed, limit, out);
+    if (is_ok) {
+        AUTO_INDEX_VIEW *view = index_view_take(set->index);
+
+        *out_n = index_search(view, query, is_plain ? NULL : &allowed, limit, out);
+    }
     bitmap_deinit(&allowed);
     return is_ok;
 }
@@ -155,9 +148,7 @@ bool store_rank_vectors(struct store *s, struct arena *a, struct str space,
     if (!vectors_take(s->vectors, space, model_id, dim, &set, err) ||
         !reader_take(s, &r, err) || !vectors_follow(set, r.db, err))
         return false;
-    if (filter_is_plain(filter))
-        n = search_current(set, query, depth, hits);
-    else if (!search_filtered(set, a, r.db, filter, query, depth, hits, &n, err))
+    if (!search_index(set, a, r.db, filter, query, depth, hits, &n, err))
         return false;
     *out = ARENA_NEW(a, struct ranked, n);
     if (!rank_hits(set, r.db, query, hits, n, *out, out_n, err))

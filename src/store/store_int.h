@@ -264,14 +264,13 @@ struct vector_set { /* the vectors of one space and model */
     char *space;
     char *model_id;
     size_t dim;
-    struct index *index; /* has a lock of its own */
+    struct index *index; /* has a lock of its own; changed under lock */
     size_t n_users;      /* searches that hold it; under owner.lock, as is used_at */
     int64_t used_at;
 
-    pthread_rwlock_t lock; /* guards the rest; searches read, catching up writes */
-    struct bitmap current; /* rows that are live and not superseded */
-    int64_t seq;           /* the last change taken over; -1: nothing loaded yet */
-    size_t n_taken; /* rows taken over that are in no file; one saver at a time sets it */
+    struct mutex lock; /* guards the rest; held while the log is followed */
+    int64_t seq;       /* the last change taken over; -1: nothing loaded yet */
+    size_t n_taken;    /* rows taken over that are in no file */
 };
 
 struct vectors *vectors_new(struct store *s);
@@ -292,13 +291,15 @@ void vectors_give_back(struct vector_set **set); /* takes the address of a NULL 
 NODISCARD bool vectors_follow(struct vector_set *set, sqlite3 *db, struct error *err);
 NODISCARD bool vectors_last_change(sqlite3 *db, int64_t *out, struct error *err);
 
-/* -- checkpoint.c: indexes as files; set->lock is held, for loading for writing ----------------- */
+/* -- checkpoint.c: indexes as files ------------------------------------------------------------- */
 
 #define CHECKPOINT_ROWS_MIN 1000 /* fewer are read from the database as fast */
 
-/* Fills the set from its file. False: there is none that is of use. */
+/* Fills the set, whose lock is held, from its file. False: there is none that is of use. */
 bool checkpoint_load(struct vector_set *set, sqlite3 *db);
-void checkpoint_save(struct vector_set *set, sqlite3 *db);
+/* Writes the set's file if it is due, which is asked under the set's lock. Writing needs no lock. */
+void checkpoint_save(struct vector_set *set, sqlite3 *db,
+                     bool (*is_due)(const struct vector_set *));
 /* Of all spaces and models: they hold something of memories that are removed for good. */
 void checkpoint_delete_all(const char *db_path);
 

@@ -6,8 +6,11 @@
  * a cheap question, and only rows with newer changes are read again. That makes the writes of other
  * processes visible in the same way as our own.
  *
- * An index holds every row that has vectors, also in the trash or superseded; which of them count is
- * a bitmap: for a search without filters the one kept here, else one made by SQL.
+ * An index holds every row that has vectors, also in the trash or superseded. These two are hidden in it:
+ * a search without filters passes them by, one with filters asks among the rows that SQL names.
+ *
+ * Searching needs no lock: it works on a view of the index. The lock of a set is held while the log is
+ * followed, since whoever else searches needs the same rows.
  *
  * Where there are more spaces than sets, the one that was not used for longest makes room.
  */
@@ -39,8 +42,7 @@ struct vectors *vectors_new(struct store *s)
 static void set_free(struct vector_set *set)
 {
     index_free(set->index);
-    bitmap_deinit(&set->current);
-    pthread_rwlock_destroy(&set->lock);
+    mutex_deinit(&set->lock);
     free(set->space);
     free(set->model_id);
     free(set);
@@ -67,6 +69,12 @@ static bool is_worth_a_file(const struct vector_set *set)
     return set->n_taken >= MAX((size_t)CHECKPOINT_ROWS_MIN, index_count(set->index) / 4);
 }
 
+/* The same for a program that ends and has nothing better to do. */
+static bool is_worth_a_last_file(const struct vector_set *set)
+{
+    return set->n_taken >= CHECKPOINT_ROWS_MIN;
+}
+
 /* The set at a place, lent; NULL: there is none. */
 static struct vector_set *take_at(struct vectors *v, size_t at)
 {
@@ -86,10 +94,7 @@ void vectors_save_due(struct store *s)
 
         if (!set || !reader_take(s, &r, NULL))
             return;
-        pthread_rwlock_rdlock(&set->lock);
-        if (is_worth_a_file(set))
-            checkpoint_save(set, r.db);
-        pthread_rwlock_unlock(&set->lock);
+        checkpoint_save(set, r.db, is_worth_a_file);
     }
 }
 
@@ -97,10 +102,8 @@ void vectors_save(struct vectors *v, sqlite3 *db)
 {
     MUTEX_SCOPE(&v->lock);
 
-    for (size_t i = 0; i < v->n; i++) {
-        if (v->sets[i]->n_taken >= CHECKPOINT_ROWS_MIN)
-            checkpoint_save(v->sets[i], db);
-    }
+    for (size_t i = 0; i < v->n; i++)
+        checkpoint_save(v->sets[i], db, is_worth_a_last_file);
 }
 
 static struct vector_set *set_new(struct vectors *v, struct str space, struct str model_id,
@@ -114,7 +117,7 @@ static struct vector_set *set_new(struct vectors *v, struct str space, struct st
     set->dim = dim;
     set->index = index_new(dim);
     set->seq = -1;
-    pthread_rwlock_init(&set->lock, NULL);
+    mutex_init(&set->lock);
     return set;
 }
 
@@ -228,25 +231,22 @@ bool vectors_last_change(sqlite3 *db, int64_t *out, struct error *err)
     return true;
 }
 
-/* One row: the memory's number, whether it counts, its vectors (NULL: none, or no longer). False if
+/* One row: the memory's number, whether it is current, its vectors (NULL: none, or no longer). False if
  * what is stored is damaged; such a memory is found by words only. */
 static bool take_over(struct vector_set *set, sqlite3_stmt *q)
 {
-    int64_t row = sqlite3_column_int64(q, 0);
     struct str blob = {sqlite3_column_blob(q, 2), (size_t)sqlite3_column_bytes(q, 2)};
-    size_t n_parts;
+    struct index_item item = {.id = sqlite3_column_int64(q, 0),
+                              .vectors = (const float *)(const void *)blob.ptr,
+                              .is_hidden = !sqlite3_column_int(q, 1)};
 
-    if (row <= 0 || row > INDEX_ID_MAX)
+    if (item.id <= 0 || item.id > INDEX_ID_MAX)
         return false;
-    if (sqlite3_column_int(q, 1))
-        bitmap_add(&set->current, row);
-    else
-        bitmap_remove(&set->current, row);
-    if (vectors_are_sound(blob, set->dim, &n_parts)) {
-        index_put(set->index, row, (const float *)(const void *)blob.ptr, n_parts);
+    if (vectors_are_sound(blob, set->dim, &item.n_parts)) {
+        index_put(set->index, &item);
         return true;
     }
-    index_remove(set->index, row);
+    index_remove(set->index, item.id);
     return blob.len == 0;
 }
 
@@ -303,34 +303,32 @@ static bool catch_up(struct vector_set *set, sqlite3 *db, int64_t until, struct 
     return take_over_all(set, db, q, err);
 }
 
-/* Another caller may have taken over more than db's transaction sees; it stays. */
-static bool follow(struct vector_set *set, sqlite3 *db, int64_t until, struct error *err)
+/* *out_wants_file: it grew, and there is no keeper to write its file. */
+static bool follow(struct vector_set *set, sqlite3 *db, int64_t until, bool *out_wants_file,
+                   struct error *err)
 {
-    if (set->seq >= until)
+    MUTEX_SCOPE(&set->lock);
+
+    *out_wants_file = false;
+    if (set->seq >= until) /* another caller may have taken over more than db shows */
         return true;
     if (set->seq < 0 && !checkpoint_load(set, db) ? !load_all(set, db, err)
                                                   : !catch_up(set, db, until, err))
         return false;
     set->seq = until;
-    if (is_worth_a_file(set) && !keeper_call(set->owner->store->keeper, KEEPER_INDEX))
-        checkpoint_save(set, db);
+    *out_wants_file =
+        is_worth_a_file(set) && !keeper_call(set->owner->store->keeper, KEEPER_INDEX);
     return true;
 }
 
 bool vectors_follow(struct vector_set *set, sqlite3 *db, struct error *err)
 {
     int64_t until;
-    bool is_done;
+    bool wants_file;
 
-    if (!vectors_last_change(db, &until, err))
+    if (!vectors_last_change(db, &until, err) || !follow(set, db, until, &wants_file, err))
         return false;
-    pthread_rwlock_rdlock(&set->lock);
-    is_done = set->seq >= until;
-    pthread_rwlock_unlock(&set->lock);
-    if (is_done)
-        return true;
-    pthread_rwlock_wrlock(&set->lock);
-    is_done = follow(set, db, until, err);
-    pthread_rwlock_unlock(&set->lock);
-    return is_done;
+    if (wants_file)
+        checkpoint_save(set, db, is_worth_a_file);
+    return true;
 }

@@ -57,20 +57,31 @@ static struct index *make_index(void)
 
         make_vector(parts, id, 0);
         make_vector(parts + DIM, id, 1);
-        index_put(ix, id, parts, 1 + (size_t)(id % 2));
+        index_put(ix, &(struct index_item){.id = id,
+                                           .vectors = parts,
+                                           .n_parts = 1 + (size_t)(id % 2),
+                                           .is_hidden = id % 5 == 0});
     }
     return ix;
 }
 
-static void save(struct place *p, const struct index *ix, const struct bitmap *ids)
+static void put(struct index *ix, int64_t id, const float *vector)
 {
-    struct error err = {0};
-
-    CHECK_OK(index_save(ix, p->path, p->stamp, ids, &err), err);
+    index_put(ix, &(struct index_item){.id = id, .vectors = vector, .n_parts = 1});
 }
 
-static void check_same(const struct index *a, const struct index *b)
+static void save(struct place *p, struct index *ix)
 {
+    AUTO_INDEX_VIEW *view = index_view_take(ix);
+    struct error err = {0};
+
+    CHECK_OK(index_save(view, p->path, p->stamp, &err), err);
+}
+
+static void check_same(struct index *a, struct index *b)
+{
+    AUTO_INDEX_VIEW *v = index_view_take(a), *w = index_view_take(b);
+
     CHECK_INT(index_count(a), index_count(b));
     for (int64_t id = 1; id <= 3 * MANY; id++) {
         struct index_hit x[5], y[5];
@@ -78,8 +89,8 @@ static void check_same(const struct index *a, const struct index *b)
         size_t n, m;
 
         make_vector(query, id, (size_t)id % 2);
-        n = index_search(a, query, NULL, COUNT(x), x);
-        m = index_search(b, query, NULL, COUNT(y), y);
+        n = index_search(v, query, NULL, COUNT(x), x);
+        m = index_search(w, query, NULL, COUNT(y), y);
         REQUIRE(CHECK_INT(n, m));
         for (size_t i = 0; i < n; i++)
             CHECK(x[i].id == y[i].id && x[i].cosine == y[i].cosine);
@@ -90,16 +101,12 @@ TEST(an_index_comes_back_as_it_was_and_goes_on)
 {
     PLACE(p);
     struct index *ix = make_index(), *back = NULL;
-    struct bitmap ids = {0}, found = {0};
     unsigned char stamp[INDEX_STAMP_BYTES];
     struct error err = {0};
 
-    bitmap_add(&ids, 7);
-    bitmap_add(&ids, 1000);
-    save(&p, ix, &ids);
-    REQUIRE(CHECK_OK(index_load(p.path, DIM, &back, stamp, &found, &err), err));
+    save(&p, ix);
+    REQUIRE(CHECK_OK(index_load(p.path, DIM, &back, stamp, &err), err));
     CHECK(memcmp(stamp, p.stamp, sizeof(stamp)) == 0);
-    CHECK(bitmap_has(&found, 7) && bitmap_has(&found, 1000) && bitmap_count(&found) == 2);
     check_same(ix, back);
     for (int64_t id = 1; id <= 3 * MANY; id += 6) { /* both change in the same way */
         float v[DIM];
@@ -107,41 +114,60 @@ TEST(an_index_comes_back_as_it_was_and_goes_on)
         make_vector(v, id + 5, 0);
         index_remove(ix, id);
         index_remove(back, id);
-        index_put(ix, id + 1, v, 1);
-        index_put(back, id + 1, v, 1);
+        put(ix, id + 1, v);
+        put(back, id + 1, v);
     }
     check_same(ix, back);
     index_free(ix);
     index_free(back);
-    bitmap_deinit(&ids);
-    bitmap_deinit(&found);
+}
+
+/* Whole chunks and a part of one. */
+TEST(a_large_index_comes_back_too)
+{
+    enum { LARGE = 2500 };
+    PLACE(p);
+    struct index *ix = index_new(DIM), *back = NULL;
+    unsigned char stamp[INDEX_STAMP_BYTES];
+    struct error err = {0};
+
+    for (int64_t id = 1; id <= LARGE; id++) {
+        float v[DIM];
+
+        make_vector(v, id, (size_t)(id / DIM % 3));
+        put(ix, id, v);
+    }
+    save(&p, ix);
+    REQUIRE(CHECK_OK(index_load(p.path, DIM, &back, stamp, &err), err));
+    check_same(ix, back);
+    for (int64_t id = 1; id <= LARGE; id++)
+        index_remove(back, id);
+    CHECK_INT(index_count(back), 0);
+    index_free(ix);
+    index_free(back);
 }
 
 TEST(an_empty_index_is_one_too)
 {
     PLACE(p);
     struct index *ix = index_new(DIM), *back = NULL;
-    struct bitmap ids = {0}, found = {0};
     unsigned char stamp[INDEX_STAMP_BYTES];
     struct error err = {0};
 
-    save(&p, ix, &ids);
-    CHECK_OK(index_load(p.path, DIM, &back, stamp, &found, &err), err);
+    save(&p, ix);
+    CHECK_OK(index_load(p.path, DIM, &back, stamp, &err), err);
     CHECK_INT(index_count(back), 0);
     index_free(ix);
     index_free(back);
-    bitmap_deinit(&found);
 }
 
 static bool can_load(const struct place *p, size_t dim, struct error *err)
 {
     struct index *back = NULL;
-    struct bitmap found = {0};
     unsigned char stamp[INDEX_STAMP_BYTES];
-    bool is_ok = index_load(p->path, dim, &back, stamp, &found, err);
+    bool is_ok = index_load(p->path, dim, &back, stamp, err);
 
     index_free(back);
-    bitmap_deinit(&found);
     return is_ok;
 }
 
@@ -149,12 +175,11 @@ TEST(a_file_that_is_missing_or_of_other_vectors_is_told_apart)
 {
     PLACE(p);
     struct index *ix = make_index();
-    struct bitmap ids = {0};
     struct error err = {0};
 
     CHECK(!can_load(&p, DIM, &err));
     CHECK_INT(err.kind, ERROR_NOT_FOUND);
-    save(&p, ix, &ids);
+    save(&p, ix);
     CHECK(!can_load(&p, DIM + 1, &err));
     CHECK_INT(err.kind, ERROR_INVALID);
     index_free(ix);
@@ -165,13 +190,11 @@ TEST(a_damaged_file_is_refused)
 {
     PLACE(p);
     struct index *ix = make_index();
-    struct bitmap ids = {0};
     struct str whole;
     struct error err = {0};
     char *bytes;
 
-    bitmap_add(&ids, 3);
-    save(&p, ix, &ids);
+    save(&p, ix);
     REQUIRE(CHECK_OK(sys_read_file(&p.a, p.path, 1 << 20, &whole, &err), err));
     bytes = arena_cstr(&p.a, whole);
     for (size_t i = 0; i < whole.len; i += i < 200 ? 1 : 37) {
@@ -188,7 +211,6 @@ TEST(a_damaged_file_is_refused)
     CHECK_OK(sys_write_file(p.path, 0600, whole, &err), err);
     CHECK(can_load(&p, DIM, &err));
     index_free(ix);
-    bitmap_deinit(&ids);
 }
 
 TEST_MAIN()

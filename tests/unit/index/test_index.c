@@ -33,21 +33,40 @@ static void random_vector(float *v)
         v[i] = (float)((double)v[i] / sqrt(norm));
 }
 
-static void check_same_as_oracle(const struct index *ix, const struct bitmap *allowed,
-                                 size_t limit)
+static void put(struct index *ix, int64_t id, const float *vectors, size_t n_parts)
+{
+    index_put(ix, &(struct index_item){.id = id, .vectors = vectors, .n_parts = n_parts});
+}
+
+static size_t search(struct index *ix, const float *query, const struct bitmap *among,
+                     size_t limit, struct index_hit *out)
+{
+    AUTO_INDEX_VIEW *view = index_view_take(ix);
+
+    return index_search(view, query, among, limit, out);
+}
+
+static void check_view(const struct index_view *view, const struct bitmap *among, size_t limit)
 {
     struct index_hit got[64], want[64];
     float query[DIM];
     size_t n_got, n_want;
 
     random_vector(query);
-    n_got = index_search(ix, query, allowed, limit, got);
-    n_want = index_search_plain(ix, query, allowed, limit, want);
+    n_got = index_search(view, query, among, limit, got);
+    n_want = index_search_plain(view, query, among, limit, want);
     REQUIRE(CHECK_INT(n_got, n_want));
     for (size_t i = 0; i < n_got; i++) {
         CHECK_INT(got[i].id, want[i].id);
         CHECK_NEAR(got[i].cosine, want[i].cosine, 0); /* integers: bit for bit */
     }
+}
+
+static void check_same_as_oracle(struct index *ix, const struct bitmap *among, size_t limit)
+{
+    AUTO_INDEX_VIEW *view = index_view_take(ix);
+
+    check_view(view, among, limit);
 }
 
 /* Puts, replaces and removes at random, as a store would. Ids are stride apart. */
@@ -63,7 +82,9 @@ static void change_at_random(struct index *ix, int64_t stride)
     }
     for (size_t i = 0; i < n; i++)
         random_vector(parts + i * DIM);
-    index_put(ix, id, parts, n);
+    index_put(ix,
+              &(struct index_item){
+                  .id = id, .vectors = parts, .n_parts = n, .is_hidden = random_unit() < 0.2});
 }
 
 TEST(search_equals_the_plain_scan_whatever_happened_before)
@@ -89,6 +110,7 @@ TEST(the_nearest_of_many_are_found)
 {
     enum { MANY = 20000, QUERIES = 50, TOP = 10 };
     struct index *ix = index_new(DIM);
+    struct index_view *view;
     size_t n_found = 0;
 
     state = 7;
@@ -96,20 +118,22 @@ TEST(the_nearest_of_many_are_found)
         float v[DIM];
 
         random_vector(v);
-        index_put(ix, id, v, 1);
+        put(ix, id, v, 1);
     }
+    view = index_view_take(ix);
     for (int i = 0; i < QUERIES; i++) {
         struct index_hit got[TOP], want[TOP];
         float query[DIM];
 
         random_vector(query);
-        REQUIRE(CHECK_INT(index_search(ix, query, NULL, TOP, got), TOP));
-        index_search_plain(ix, query, NULL, TOP, want);
+        REQUIRE(CHECK_INT(index_search(view, query, NULL, TOP, got), TOP));
+        index_search_plain(view, query, NULL, TOP, want);
         for (size_t k = 0; k < TOP * TOP; k++)
             n_found += got[k / TOP].id == want[k % TOP].id;
     }
     CHECK(n_found >=
           QUERIES * TOP * 9 / 10); /* random vectors in few dimensions: the worst case */
+    index_view_give_back(&view);
     index_free(ix);
 }
 
@@ -129,13 +153,13 @@ TEST(the_index_holds_what_was_put_last_and_nothing_else)
         n_parts[i] = (size_t)(random_unit() * 4); /* 0 removes */
         for (size_t k = 0; k < n_parts[i]; k++)
             random_vector(kept[i][k]);
-        index_put(ix, (int64_t)i + 1, kept[i][0], n_parts[i]);
+        put(ix, (int64_t)i + 1, kept[i][0], n_parts[i]);
         for (size_t k = 0; k < IDS; k++)
             n += n_parts[k] > 0;
         CHECK_INT(index_count(ix), n);
         i = (size_t)(random_unit() * IDS); /* any id is found by each of its parts */
         for (size_t k = 0; k < n_parts[i]; k++) {
-            REQUIRE(CHECK_INT(index_search(ix, kept[i][k], NULL, 1, &hit), 1));
+            REQUIRE(CHECK_INT(search(ix, kept[i][k], NULL, 1, &hit), 1));
             CHECK_INT(hit.id, i + 1);
             CHECK_NEAR(hit.cosine, 1, 0.01);
         }
@@ -160,6 +184,81 @@ TEST(a_filter_never_starves_the_result)
     index_free(ix);
 }
 
+TEST(what_is_hidden_is_found_only_by_its_name)
+{
+    struct index *ix = index_new(DIM);
+    struct bitmap among = {0};
+    struct index_hit hits[3];
+    float v[DIM] = {1};
+
+    put(ix, 1, v, 1);
+    index_put(ix, &(struct index_item){.id = 2, .vectors = v, .n_parts = 1, .is_hidden = true});
+    bitmap_add(&among, 2);
+    CHECK_INT(search(ix, v, NULL, COUNT(hits), hits), 1);
+    CHECK_INT(hits[0].id, 1);
+    CHECK_INT(search(ix, v, &among, COUNT(hits), hits), 1);
+    CHECK_INT(hits[0].id, 2);
+    CHECK_INT(index_count(ix), 2);
+    bitmap_deinit(&among);
+    index_free(ix);
+}
+
+/* -- views ------------------------------------------------------------------------------------ */
+
+struct snapshot { /* a view and what a search on it found when it was taken */
+    struct index_view *view;
+    float query[DIM];
+    struct index_hit hits[20];
+    size_t n_hits;
+    size_t n_ids;
+};
+
+static void snapshot_take(struct snapshot *s, struct index *ix)
+{
+    s->view = index_view_take(ix);
+    random_vector(s->query);
+    s->n_hits = index_search_plain(s->view, s->query, NULL, COUNT(s->hits), s->hits);
+    s->n_ids = index_count(ix);
+}
+
+static void snapshot_check(const struct snapshot *s)
+{
+    struct index_hit hits[COUNT(s->hits)];
+    size_t n = index_search_plain(s->view, s->query, NULL, COUNT(hits), hits);
+
+    CHECK_INT(index_view_count(s->view), s->n_ids);
+    REQUIRE(CHECK_INT(n, s->n_hits));
+    for (size_t i = 0; i < n; i++)
+        REQUIRE(CHECK(hits[i].id == s->hits[i].id && hits[i].cosine == s->hits[i].cosine));
+}
+
+/* Over several chunks: ids come, go, and are replaced while views of many moments are held. */
+TEST(a_view_stays_as_it_was)
+{
+    enum { HELD = 8, ROUNDS = 12000 };
+    struct index *ix = index_new(DIM);
+    struct snapshot held[HELD] = {0};
+
+    state = 5;
+    for (int round = 0; round < ROUNDS; round++) {
+        struct snapshot *s = &held[round / 100 % HELD];
+
+        change_at_random(ix, 1 + round / (ROUNDS / 8));
+        if (round % 100)
+            continue;
+        if (s->view)
+            snapshot_check(s);
+        index_view_give_back(&s->view);
+        snapshot_take(s, ix);
+    }
+    for (int i = 0; i < HELD; i++) {
+        snapshot_check(&held[i]);
+        index_view_give_back(&held[i].view);
+    }
+    CHECK(index_bytes(ix) > (size_t)2048 * DIM); /* two chunks and more */
+    index_free(ix);
+}
+
 TEST(ties_come_in_the_order_of_their_ids)
 {
     struct index *ix = index_new(DIM);
@@ -167,8 +266,8 @@ TEST(ties_come_in_the_order_of_their_ids)
     float v[DIM] = {1};
 
     for (int64_t id = 9; id > 0; id--)
-        index_put(ix, id, v, 1);
-    CHECK_INT(index_search(ix, v, NULL, COUNT(hits), hits), 3);
+        put(ix, id, v, 1);
+    CHECK_INT(search(ix, v, NULL, COUNT(hits), hits), 3);
     for (size_t i = 0; i < COUNT(hits); i++)
         CHECK_INT(hits[i].id, i + 1);
     index_free(ix);
@@ -183,8 +282,8 @@ TEST(a_memory_is_found_once_by_its_best_part)
     parts[0] = 1;       /* the first part points along axis 0, */
     parts[DIM + 1] = 1; /* the second along axis 1 */
     query[1] = 1;
-    index_put(ix, 5, parts, 2);
-    CHECK_INT(index_search(ix, query, NULL, COUNT(hits), hits), 1);
+    put(ix, 5, parts, 2);
+    CHECK_INT(search(ix, query, NULL, COUNT(hits), hits), 1);
     CHECK_INT(hits[0].id, 5);
     CHECK_NEAR(hits[0].cosine, 1, 0.01);
     index_free(ix);
@@ -195,14 +294,14 @@ TEST(removing_what_is_not_there_changes_nothing)
     struct index *ix = index_new(DIM);
     float v[DIM] = {1};
 
-    index_put(ix, 1, v, 1);
+    put(ix, 1, v, 1);
     index_remove(ix, 2);
     index_remove(ix, 100000);
     CHECK_INT(index_count(ix), 1);
     index_remove(ix, 1);
     index_remove(ix, 1);
     CHECK_INT(index_count(ix), 0);
-    CHECK_INT(index_search(ix, v, NULL, 1, &(struct index_hit){0}), 0);
+    CHECK_INT(search(ix, v, NULL, 1, &(struct index_hit){0}), 0);
     index_free(ix);
 }
 
@@ -219,7 +318,7 @@ static void search_until_stopped(void *arg)
     float query[DIM] = {1};
 
     for (int i = 0; i < N_CHANGES / 4; i++) {
-        size_t n = index_search(ix, query, NULL, COUNT(hits), hits);
+        size_t n = search(ix, query, NULL, COUNT(hits), hits);
 
         CHECK(n >= 1 && hits[0].id == 1);
         CHECK_NEAR(hits[0].cosine, 1, 0.01);
@@ -235,13 +334,13 @@ TEST(searches_beside_changes_see_whole_vectors)
 
     comes[1] = comes[DIM + 1] = 1;
     for (int64_t id = 2; id < 20; id++)
-        index_put(ix, id, comes, 2);
-    index_put(ix, 1, stays, 1);
+        put(ix, id, comes, 2);
+    put(ix, 1, stays, 1);
     for (size_t i = 0; i < COUNT(threads); i++)
         CHECK_OK(thread_start(&threads[i], "search", search_until_stopped, ix, &err), err);
     for (int i = 0; i < N_CHANGES; i++) {
         index_remove(ix, 2 + i % 300);
-        index_put(ix, 2 + (i + 150) % 300, comes, 2);
+        put(ix, 2 + (i + 150) % 300, comes, 2);
     }
     for (size_t i = 0; i < COUNT(threads); i++)
         thread_join(&threads[i]);

@@ -83,23 +83,29 @@ static void make_vector(float *v, size_t i)
     v[(i + 1) % DIM] = 0.6f;
 }
 
-static void put(struct shelf *s, size_t i)
+/* Memories from to until - 1, in one change of the disk. */
+static void put_many(struct shelf *s, size_t from, size_t until)
 {
-    float v[DIM];
-    struct str hash = arena_printf(&s->a, "h%05zu", i);
-    struct store_item item = {.memory = {.hash = hash,
-                                         .content = hash,
-                                         .type = STR("note"),
-                                         .metadata = STR("{}"),
-                                         .created_ms = 1000,
-                                         .updated_ms = 1000,
-                                         .quality = -1,
-                                         .confidence = 1},
-                              .vectors = {STR("model"), DIM, 1, v}};
+    size_t n = until - from;
+    float *vectors = ARENA_NEW(&s->a, float, n *DIM);
+    struct store_item *items = ARENA_NEW(&s->a, struct store_item, n);
     struct error err = {0};
 
-    make_vector(v, i);
-    CHECK_OK(store_put(s->store, &who, &item, 1, &err), err);
+    for (size_t i = 0; i < n; i++) {
+        struct str hash = arena_printf(&s->a, "h%05zu", from + i);
+
+        make_vector(vectors + i * DIM, from + i);
+        items[i] = (struct store_item){.memory = {.hash = hash,
+                                                  .content = hash,
+                                                  .type = STR("note"),
+                                                  .metadata = STR("{}"),
+                                                  .created_ms = 1000,
+                                                  .updated_ms = 1000,
+                                                  .quality = -1,
+                                                  .confidence = 1},
+                                       .vectors = {STR("model"), DIM, 1, vectors + i * DIM}};
+    }
+    CHECK_OK(store_put(s->store, &who, items, n, &err), err);
 }
 
 static size_t n_found(struct shelf *s)
@@ -133,8 +139,7 @@ static const char *index_path(struct shelf *s)
 
 static void fill(struct shelf *s)
 {
-    for (size_t i = 0; i < MANY; i++)
-        put(s, i);
+    put_many(s, 0, MANY);
     CHECK_INT(n_found(s), MANY);
 }
 
@@ -149,7 +154,7 @@ TEST(a_file_is_written_and_what_came_after_it_is_taken_over)
     close_store(&s);
     REQUIRE(CHECK(index_path(&s)));
     open_store(&s);
-    put(&s, MANY);
+    put_many(&s, MANY, MANY + 1);
     CHECK_OK(store_delete(s.store, &who, hashes, COUNT(hashes), (struct str){0}, &n, &err),
              err);
     CHECK_INT(n_found(&s), MANY - 1);
@@ -159,7 +164,7 @@ TEST(few_vectors_make_no_file)
 {
     SHELF(s);
 
-    put(&s, 3);
+    put_many(&s, 3, 4);
     CHECK_INT(n_found(&s), 1);
     close_store(&s);
     CHECK(!index_path(&s));
@@ -202,8 +207,7 @@ TEST(a_file_of_another_past_is_not_used)
     struct str before;
     struct error err = {0};
 
-    for (size_t i = 0; i < MANY / 2; i++)
-        put(&s, i);
+    put_many(&s, 0, MANY / 2);
     close_store(&s);
     REQUIRE(CHECK_OK(sys_read_file(&s.a, s.path, 1 << 26, &before, &err), err));
     open_store(&s);
@@ -212,11 +216,10 @@ TEST(a_file_of_another_past_is_not_used)
     REQUIRE(CHECK(index_path(&s)));
     CHECK_OK(sys_write_file(s.path, 0600, before, &err), err);
     open_store(&s);
-    for (size_t i = 0; i < 10; i++)
-        put(&s, (size_t)5 * MANY + i);
+    put_many(&s, (size_t)5 * MANY, (size_t)5 * MANY + 10);
     CHECK_INT(n_found(&s), MANY / 2 + 10);
-    for (size_t i = 10; i < MANY; i++) /* as many changes as the file knows, but others */
-        put(&s, (size_t)5 * MANY + i);
+    /* As many changes as the file knows, but others. */
+    put_many(&s, (size_t)5 * MANY + 10, (size_t)6 * MANY);
     close_store(&s);
     open_store(&s);
     CHECK_INT(n_found(&s), MANY / 2 + MANY);
