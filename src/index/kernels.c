@@ -6,6 +6,7 @@
 #include "index/kernels.h"
 
 #include <math.h>
+#include <stdbool.h>
 
 #include "base/attr.h"
 
@@ -34,6 +35,33 @@ ALWAYS_INLINE void distances_any(const uint64_t *query, const uint64_t *codes, s
         distances_of(query, codes, WORDS_OF_384, n, out);
     else
         distances_of(query, codes, n_words, n, out);
+}
+
+#define GROUP 32 /* distances that are looked at together: few have one within a usual radius */
+
+ALWAYS_INLINE bool is_any_within(const uint16_t *distances, uint16_t radius)
+{
+    uint16_t any = 0;
+
+    for (size_t k = 0; k < GROUP; k++)
+        any |= (uint16_t)(distances[k] <= radius);
+    return any != 0;
+}
+
+ALWAYS_INLINE size_t within_of(const uint16_t *distances, size_t n, uint16_t radius,
+                               uint16_t *out)
+{
+    size_t n_out = 0;
+
+    for (size_t from = 0; from < n; from += GROUP) {
+        if (n - from >= GROUP && !is_any_within(distances + from, radius))
+            continue;
+        for (size_t i = from; i < MIN(n, from + GROUP); i++) {
+            out[n_out] = (uint16_t)i; /* without a branch: there is room for all */
+            n_out += distances[i] <= radius;
+        }
+    }
+    return n_out;
 }
 
 ALWAYS_INLINE int32_t dot_of(const int8_t *a, const int8_t *b, size_t n)
@@ -82,6 +110,12 @@ static void distances_portable(const uint64_t *query, const uint64_t *codes, siz
     distances_any(query, codes, n_words, n, out);
 }
 
+static size_t within_portable(const uint16_t *distances, size_t n, uint16_t radius,
+                              uint16_t *out)
+{
+    return within_of(distances, n, radius, out);
+}
+
 static int32_t dot_portable(const int8_t *a, const int8_t *b, size_t n)
 {
     return dot_of(a, b, n);
@@ -92,8 +126,8 @@ static void quantize_portable(const float *v, size_t n, int8_t *out, float *scal
     quantize_of(v, n, out, scale);
 }
 
-static const struct index_kernels portable = {"portable", distances_portable, quantize_portable,
-                                              dot_portable};
+static const struct index_kernels portable = {"portable", distances_portable, within_portable,
+                                              quantize_portable, dot_portable};
 
 /* -- AVX2 -------------------------------------------------------------------------------------- */
 
@@ -104,6 +138,12 @@ __attribute__((target("avx2,popcnt"))) static void distances_avx2(const uint64_t
                                                                   uint16_t *out)
 {
     distances_any(query, codes, n_words, n, out);
+}
+
+__attribute__((target("avx2"))) static size_t within_avx2(const uint16_t *distances, size_t n,
+                                                          uint16_t radius, uint16_t *out)
+{
+    return within_of(distances, n, radius, out);
 }
 
 __attribute__((target("avx2"))) static int32_t dot_avx2(const int8_t *a, const int8_t *b,
@@ -118,7 +158,8 @@ __attribute__((target("avx2"))) static void quantize_avx2(const float *v, size_t
     quantize_of(v, n, out, scale);
 }
 
-static const struct index_kernels avx2 = {"avx2", distances_avx2, quantize_avx2, dot_avx2};
+static const struct index_kernels avx2 = {"avx2", distances_avx2, within_avx2, quantize_avx2,
+                                          dot_avx2};
 #endif
 
 size_t index_kernels_all(const struct index_kernels *out[2])

@@ -15,6 +15,8 @@ struct index_kernels {
     /* out[i] = in how many bits code i of n (n_words words each) differs from the query. */
     void (*distances)(const uint64_t *query, const uint64_t *codes, size_t n_words, size_t n,
                       uint16_t *out);
+    /* The places of the n distances that are at most radius, in order; how many. out has room for n. */
+    size_t (*within)(const uint16_t *distances, size_t n, uint16_t radius, uint16_t *out);
     /* n components as bytes: divided by *scale and rounded, the largest of them becoming 127. */
     void (*quantize)(const float *v, size_t n, int8_t *out, float *scale);
     /* The sum of a[i] * b[i]; fits for n up to 2^16. */

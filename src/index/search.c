@@ -24,11 +24,11 @@
 #include "base/alloc.h"
 #include "base/vec.h"
 
-#define CANDIDATES_MIN     1000
-#define CANDIDATES_PER_HIT 10 /* of the first FRONT_HITS */
-#define CANDIDATES_DEEPER  4  /* of each after them */
+#define CANDIDATES_MIN     500
+#define CANDIDATES_PER_HIT 5 /* of the first FRONT_HITS */
+#define CANDIDATES_DEEPER  2 /* of each after them */
 #define FRONT_HITS         64
-#define CANDIDATES_SHARE   250 /* one slot in so many besides */
+#define CANDIDATES_SHARE   400 /* one slot in so many besides */
 #define CACHE_LINE         64
 #define PREFETCH_AHEAD     8 /* candidates, whose bytes lie anywhere */
 
@@ -138,18 +138,6 @@ static bool is_allowed(const struct chunk *c, const struct bitmap *among, size_t
     return among ? bitmap_has(among, c->ids[i]) : !c->hidden[i];
 }
 
-/* The places in a chunk within the radius, in order; how many. */
-static size_t places_within(const uint16_t *distances, size_t n, uint16_t radius, uint16_t *out)
-{
-    size_t n_out = 0;
-
-    for (size_t i = 0; i < n; i++) {
-        out[n_out] = (uint16_t)i; /* without a branch: out has room for all */
-        n_out += distances[i] <= radius;
-    }
-    return n_out;
-}
-
 static void keep(struct candidates *c, uint32_t slot, uint16_t distance)
 {
     VEC_PUSH(&c->found, ((struct near){slot, distance}));
@@ -184,7 +172,7 @@ static void scan_chunk(const struct index_view *v, const struct query *q, size_t
     uint16_t distances[CHUNK_SLOTS], places[CHUNK_SLOTS];
 
     v->owner->kernels->distances(q->code, c->codes, v->owner->n_words, n, distances);
-    n_places = places_within(distances, n, out->radius, places);
+    n_places = v->owner->kernels->within(distances, n, out->radius, places);
     for (size_t i = 0; i < n_places; i++) {
         if (is_allowed(c, among, places[i]))
             keep(out, (uint32_t)(at * CHUNK_SLOTS + places[i]), distances[places[i]]);
@@ -228,6 +216,7 @@ static void prefetch(const struct index_view *v, size_t slot)
     for (size_t i = 0; i < v->owner->dim; i += CACHE_LINE)
         __builtin_prefetch(bytes + i);
     __builtin_prefetch(&c->scales[slot % CHUNK_SLOTS]);
+    __builtin_prefetch(&c->ids[slot % CHUNK_SLOTS]);
 }
 
 static void rank(const struct index_view *v, const struct query *q, const struct near *list,

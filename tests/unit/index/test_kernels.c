@@ -46,6 +46,28 @@ TEST(distances_count_the_bits_that_differ)
     }
 }
 
+TEST(places_within_a_radius_are_those_of_a_plain_loop)
+{
+    const struct index_kernels *all[2];
+    size_t n_all = index_kernels_all(all);
+    uint16_t distances[N_MAX], want[N_MAX], got[N_MAX];
+
+    for (size_t n = 0; n <= N_MAX; n = n * 5 / 4 + 1) {
+        uint16_t radius = (uint16_t)(random_bits() % 400);
+        size_t n_want = 0;
+
+        for (size_t i = 0; i < n; i++) {
+            distances[i] = (uint16_t)(random_bits() % (n % 2 ? 65536 : 400));
+            if (distances[i] <= radius)
+                want[n_want++] = (uint16_t)i;
+        }
+        for (size_t k = 0; k < n_all; k++) {
+            REQUIRE(CHECK_INT(all[k]->within(distances, n, radius, got), n_want));
+            CHECK(n_want == 0 || memcmp(got, want, n_want * sizeof(want[0])) == 0);
+        }
+    }
+}
+
 TEST(dots_are_sums_of_products)
 {
     const struct index_kernels *all[2];
