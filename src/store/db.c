@@ -36,10 +36,10 @@ bool db_error(sqlite3 *db, struct error *err, const char *what)
         return error_set(err, ERROR_UNAVAILABLE,
                          "%s: the disk failed or is full (code %d); nothing was changed", what,
                          sqlite3_extended_errcode(db));
-    case SQLITE_CORRUPT:
+    case SQLITE_CORRUPT: /* for a person to mend, so it is said to whoever asked */
     case SQLITE_NOTADB:
         return error_set(
-            err, ERROR_INTERNAL,
+            err, ERROR_UNAVAILABLE,
             "%s: the database is damaged; stop memoryd, keep a copy, and see 'Damaged "
             "database' in docs/storage.md",
             what);
@@ -138,7 +138,8 @@ static bool set_up(const struct store *s, bool is_reader, sqlite3 *db, struct er
 bool db_open(const struct store *s, bool is_reader, sqlite3 **out, struct error *err)
 {
     AUTO_DB *db = NULL;
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
+    /* Not to create: migrate_create() did; where the file is gone since, an empty one helps nobody. */
+    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 
     if (sqlite3_open_v2(s->path, &db, flags, NULL) != SQLITE_OK)
         return db_error(db, err, s->path);

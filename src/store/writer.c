@@ -165,9 +165,22 @@ static void leave(struct store *s)
 
 /* -- one change -------------------------------------------------------------------------------- */
 
+/* Into a file that nobody finds any more nothing is written: it would be acknowledged and gone. */
+static bool is_in_place(struct store *s, struct error *err)
+{
+    int is_moved = 0;
+
+    if (sqlite3_file_control(s->writer, NULL, SQLITE_FCNTL_HAS_MOVED, &is_moved) != SQLITE_OK ||
+        !is_moved)
+        return true;
+    return error_set(err, ERROR_UNAVAILABLE,
+                     "the database file was moved or deleted while memoryd had it open; put it "
+                     "back, or restart memoryd");
+}
+
 static bool begin(struct store *s, struct writer *out, struct error *err)
 {
-    if (s->is_suspect && !s->group && !renew(s, err))
+    if ((s->is_suspect && !s->group && !renew(s, err)) || !is_in_place(s, err))
         return false;
     if ((sqlite3_get_autocommit(s->writer) && !db_exec(s->writer, "BEGIN IMMEDIATE", err)) ||
         !db_exec(s->writer, "SAVEPOINT change", err))

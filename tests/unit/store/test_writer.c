@@ -190,6 +190,27 @@ TEST(a_refused_change_commits_what_the_refusal_may_rest_on)
     CHECK_OK(stored.is_ok, stored.err);
 }
 
+/* A change in a file that is not in its place would be acknowledged and never found again. */
+TEST(nothing_is_written_to_a_file_that_was_moved_away)
+{
+    AUTO(fixture_deinit) struct fixture f;
+    struct attempt attempts[2];
+    const char *elsewhere;
+
+    fixture_init(&f);
+    elsewhere = arena_printf(&f.arena, "%s/elsewhere.db", f.dir).ptr;
+    for (size_t i = 0; i < COUNT(attempts); i++)
+        attempts[i] = (struct attempt){.f = &f, .memory = make(&f, i)};
+    CHECK_INT(rename(f.path, elsewhere), 0);
+    make_attempt(&attempts[0]);
+    CHECK(!attempts[0].is_ok);
+    CHECK_INT(attempts[0].err.kind, ERROR_UNAVAILABLE);
+    CHECK_INT(rename(elsewhere, f.path), 0);
+    make_attempt(&attempts[1]);
+    CHECK_OK(attempts[1].is_ok, attempts[1].err);
+    CHECK(!is_stored(&f, attempts[0].memory.hash) && is_stored(&f, attempts[1].memory.hash));
+}
+
 static int refuse_commit(void *unused)
 {
     (void)unused;
