@@ -125,17 +125,19 @@ static void check_memory(struct doctor *d)
         say(d, VERDICT_FAILED, "database", str_c(err.text));
         return;
     }
-    say(d, health.is_store_ok && health.is_words_ok ? VERDICT_OK : VERDICT_FAILED, "database",
-        arena_printf(d->c->arena, "%lld memories, " STR_FMT ", " STR_FMT,
-                     (long long)health.n_live, STR_ARG(cli_bytes(d->c, health.bytes_on_disk)),
-                     STR_ARG(d->c->host->config->sqlite_path)));
+    if (health.is_store_ok)
+        say(d, health.is_words_ok ? VERDICT_OK : VERDICT_FAILED, "database",
+            arena_printf(d->c->arena, "%lld memories, " STR_FMT ", " STR_FMT,
+                         (long long)health.n_live,
+                         STR_ARG(cli_bytes(d->c, health.bytes_on_disk)),
+                         STR_ARG(d->c->host->config->sqlite_path)));
     if (health.n_with_vector < health.n_live && health.has_model)
         say(d, VERDICT_NOTE, "vectors",
             arena_printf(d->c->arena,
                          "%lld memories are found by words only; run 'memoryd reindex'",
                          (long long)(health.n_live - health.n_with_vector)));
     if (!health.is_healthy)
-        say(d, VERDICT_FAILED, "health", health.message);
+        say(d, VERDICT_FAILED, health.is_store_ok ? "health" : "database", health.message);
     if (health.bytes_free < LOW_SPACE_BYTES)
         say(d, VERDICT_FAILED, "disk",
             arena_printf(d->c->arena, "only " STR_FMT " free; make room",

@@ -255,6 +255,14 @@ static void level_down(const struct mcp_call *c, json_t *result)
     }
 }
 
+/* What the client is told and cannot mend, such as a full disk, is said to who runs the server too. */
+static void log_unavailable(const struct mcp_call *c, const struct error *err)
+{
+    if (err->kind == ERROR_UNAVAILABLE)
+        log_event(LOG_WARN, "mcp.unavailable", "method=" STR_FMT " text=\"%s\"",
+                  STR_ARG(c->method), err->text);
+}
+
 static json_t *run_tool(struct mcp_call *c)
 {
     json_t *args = json_object_get(c->params, "arguments"), *empty = NULL, *result = NULL;
@@ -263,10 +271,12 @@ static json_t *run_tool(struct mcp_call *c)
 
     if (!args)
         args = empty = json_must(json_object());
-    if (!json_schema_check(c->tool->schema, args, &err))
+    if (!json_schema_check(c->tool->schema, args, &err)) {
         result = error_result("Input validation error: ", &err);
-    else if (!c->tool->tool->run(c, args, &result, &err))
+    } else if (!c->tool->tool->run(c, args, &result, &err)) {
+        log_unavailable(c, &err);
         result = err.kind == ERROR_INTERNAL || c->error ? NULL : error_result("Error: ", &err);
+    }
     json_decref(empty);
     response = chosen_error(c);
     if (response)
@@ -286,6 +296,7 @@ static json_t *failure(const struct mcp_call *c, const struct error *err)
         return response;
     if (err->kind == ERROR_INTERNAL)
         return internal_error(c, err);
+    log_unavailable(c, err);
     return reply_error(c->id, RPC_PARAMS, "%s", err->text);
 }
 

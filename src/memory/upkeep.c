@@ -222,13 +222,31 @@ static bool check_index(const struct memory_service *m, const struct caller *who
                         struct arena *a, struct memory_health_result *r, struct error *err)
 {
     const struct embedder *e = m->options.embedder;
+    bool is_ok = true;
 
-    r->is_index_ok = true;
     if (e && !store_check_vectors(m->options.store, who->space, embed_model_id(e), embed_dim(e),
-                                  &r->is_index_ok, err))
+                                  &is_ok, err))
         return false;
-    if (!r->is_index_ok)
+    r->is_index_ok = is_ok;
+    if (!is_ok)
         note(a, r, "the vector index does not match the stored vectors; run 'memoryd reindex'");
+    return true;
+}
+
+static bool check_counts(const struct memory_service *m, const struct caller *who,
+                         struct arena *a, struct memory_health_result *r, struct error *err)
+{
+    struct store_stats stats;
+
+    if (!store_stats(m->options.store, who->space, model_id_of(m), &stats, err))
+        return false;
+    r->is_words_ok = stats.n_fts == stats.n_live;
+    if (!r->is_words_ok)
+        note(a, r, "the word index misses memories");
+    r->n_live = stats.n_live;
+    r->n_trashed = stats.n_trashed;
+    r->n_with_vector = stats.n_with_vector;
+    r->bytes_on_disk = stats.bytes_on_disk;
     return true;
 }
 
@@ -241,26 +259,22 @@ bool memory_health(struct memory_service *m, const struct caller *who, struct ar
                    struct memory_health_result *out, struct error *err)
 {
     struct memory_health_result r = {.is_healthy = true};
-    struct store_stats stats;
+    struct error cause = {0};
     struct str problem;
 
     if (!may(who, SCOPE_READ, err) || !store_check(m->options.store, a, &problem, err) ||
-        !store_stats(m->options.store, who->space, model_id_of(m), &stats, err) ||
         !store_free_bytes(m->options.store, &r.bytes_free, err))
         return false;
     r.is_store_ok = problem.len == 0;
     if (!r.is_store_ok)
         note(a, &r, arena_cstr(a, problem));
-    r.is_words_ok = stats.n_fts == stats.n_live;
-    if (!r.is_words_ok)
-        note(a, &r, "the word index misses memories");
     check_model(m, a, &r);
-    if (!check_index(m, who, a, &r, err))
+    if ((!check_counts(m, who, a, &r, &cause) || !check_index(m, who, a, &r, &cause)) &&
+        r.is_store_ok) { /* of a damaged database it is told as much as can be read */
+        if (err)
+            *err = cause;
         return false;
-    r.n_live = stats.n_live;
-    r.n_trashed = stats.n_trashed;
-    r.n_with_vector = stats.n_with_vector;
-    r.bytes_on_disk = stats.bytes_on_disk;
+    }
     if (r.is_healthy)
         r.message = STR("all checks passed");
     *out = r;

@@ -184,19 +184,27 @@ bool store_count_created(struct store *s, struct str space, int64_t from_ms, int
 
 /* -- checking --------------------------------------------------------------------------------- */
 
-/* The first line of quick_check that is not "ok"; empty if there is none. */
+#define SEE_DAMAGED "see 'Damaged database' in docs/storage.md"
+
+/* What quick_check finds first, as one line; empty if all is well. */
 static bool check_structure(struct arena *a, sqlite3 *db, struct str *out_problem,
                             struct error *err)
 {
     AUTO_STMT *q = NULL;
     bool has_row;
+    struct str found, heading;
 
     if (!db_prepare(db, "PRAGMA quick_check(1)", &q, err) ||
         !db_step(db, q, &has_row, "check the database", err))
         return false;
-    *out_problem = has_row ? db_column_str(a, q, 0) : STR("the check gave no answer");
-    if (str_eq_c(*out_problem, "ok"))
-        *out_problem = (struct str){0};
+    found = has_row ? db_column_str(a, q, 0) : STR("the check gave no answer");
+    *out_problem = (struct str){0};
+    if (str_eq_c(found, "ok"))
+        return true;
+    if (str_starts(found, STR("*** "))) /* "*** in database main ***", then the finding */
+        str_cut(found, '\n', &heading, &found);
+    *out_problem =
+        arena_printf(a, "the database is damaged (" STR_FMT "); " SEE_DAMAGED, STR_ARG(found));
     return true;
 }
 
@@ -215,8 +223,7 @@ static bool check_words(struct store *s, struct str *out_problem, struct error *
         return true;
     if ((sqlite3_errcode(w.db) & 0xff) != SQLITE_CORRUPT)
         return db_error(w.db, err, "check the word index");
-    *out_problem = STR("the word index does not match the memories; see 'Damaged database' "
-                       "in docs/storage.md");
+    *out_problem = STR("the word index does not match the memories; " SEE_DAMAGED);
     return true;
 }
 

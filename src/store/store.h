@@ -8,8 +8,8 @@
  *
  * Owner    results live in the arena given.
  * Threads  any: one writer connection behind a lock, readers from a pool.
- * Errors   UNAVAILABLE: the database is busy beyond busy_timeout, the disk is full or the file cannot
- *          be written. INTERNAL: the database is damaged; the text says so.
+ * Errors   UNAVAILABLE: the database is busy beyond busy_timeout, the disk is full, the file cannot be
+ *          written or is damaged; the text says which, and what to do.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef STORE_STORE_H
