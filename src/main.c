@@ -7,6 +7,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "app.h"
 
+#include <signal.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -234,7 +235,10 @@ static int run_command(struct program *p, int argc, char **argv)
 int main(int argc, char **argv)
 {
     struct program p = {.source.environ = (const char *const *)environ};
-    int code = run_command(&p, argc, argv);
+    int code;
+
+    signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is for the write to report */
+    code = run_command(&p, argc, argv);
 
     program_deinit(&p);
     return code;

@@ -105,14 +105,17 @@ class Reply:
 
 
 class Server:
-    """`memoryd serve` on a port of its own choice. Use as a context manager."""
+    """`memoryd serve` on a port of its own choice. Use as a context manager. A prefix, such as unshare,
+    has to become memoryd (exec), so that signals reach it."""
 
-    def __init__(self, folder, *args, binary=MEMORYD, command=("serve",), cwd=None, **env):
+    def __init__(self, folder, *args, binary=MEMORYD, command=("serve",), prefix=(), cwd=None,
+                 limits=None, **env):
         self.folder = folder
         env.setdefault("MCP_SSE_PORT", 0)
         self.process = subprocess.Popen(
-            [binary, *command, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE, env=clean_env(folder, **env), cwd=cwd or folder)
+            [*prefix, binary, *command, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, env=clean_env(folder, **env), cwd=cwd or folder,
+            preexec_fn=limits)
         self.log = Reader(self.process.stderr)
         self.out = Reader(self.process.stdout)
         self.port = self._wait_for_port()

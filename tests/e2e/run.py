@@ -36,6 +36,7 @@ class Result(unittest.TextTestResult):
     def __init__(self, *args):
         super().__init__(*args)
         self.failed_tests = set()
+        self.n_skipped = 0
 
     def startTest(self, test):
         unittest.TestResult.startTest(self, test)
@@ -65,6 +66,7 @@ class Result(unittest.TextTestResult):
 
     def addSkip(self, test, reason):
         self.line(f"skipped ({reason})", test)
+        self.n_skipped += 1
 
     def printErrors(self):
         pass
@@ -86,7 +88,10 @@ def main():
     result = Result(sys.stderr, True, 0)
     suite.run(result)
     n_failed = len(result.failed_tests)
-    print(f"{result.testsRun - n_failed} passed, {n_failed} failed")
+    n_passed = result.testsRun - n_failed - result.n_skipped
+    if result.n_skipped:
+        print(f"{result.n_skipped} skipped, for the reasons above")
+    print(f"{n_passed} passed, {n_failed} failed")
     sys.exit(1 if n_failed or not result.testsRun else 0)
 
 
