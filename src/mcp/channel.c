@@ -248,9 +248,6 @@ struct mcp_job *mcp_channel_line(struct mcp_channel *ch, struct str line, int64_
 
     if (str_trim(line).len == 0)
         return NULL;
-    mutex_lock(&ch->server->lock);
-    server_note_time_locked(ch->server, now_ms);
-    mutex_unlock(&ch->server->lock);
     if (!json_parse(line, &message, &err)) {
         send_json(ch, reply_error(NULL, RPC_PARSE, "%s", err.text));
         return NULL;

@@ -49,9 +49,8 @@ struct mcp_exchange *exchange_new(struct mcp_server *s, const struct mcp_http_in
     x->out.max = STREAM_BACKLOG_BYTES;
     x->accepts_json = header_accepts(in->accept, STR("application/json"));
     x->accepts_sse = header_accepts(in->accept, STR("text/event-stream"));
-    x->written_ms = in->now_ms;
     mutex_lock(&s->lock);
-    server_note_time_locked(s, in->now_ms);
+    x->written_ms = s->now_ms;
     x->next = s->exchanges;
     if (x->next)
         x->next->prev = x;
@@ -107,7 +106,7 @@ static void set_head(struct mcp_exchange *x, int status, const char *content_typ
     x->head.content_type = content_type;
     x->head.is_stream = is_stream;
     x->state = HEAD_DONE;
-    x->needs_wake = true;
+    exchange_wake_locked(x);
 }
 
 void exchange_open_stream_locked(struct mcp_exchange *x, int retry_ms)
@@ -135,7 +134,7 @@ void exchange_frame_locked(struct mcp_exchange *x, struct str message)
     buf_add(&x->out, STR("data: "));
     buf_add(&x->out, message);
     buf_add(&x->out, STR("\n\n"));
-    x->needs_wake = true;
+    exchange_wake_locked(x);
     x->written_ms = x->server->now_ms;
 }
 
@@ -151,7 +150,7 @@ static void write_event(struct mcp_exchange *x, struct str text)
 void exchange_close_locked(struct mcp_exchange *x)
 {
     x->is_ended = true;
-    x->needs_wake = true;
+    exchange_wake_locked(x);
 }
 
 bool exchange_send_locked(struct mcp_exchange *x, struct str text)

@@ -50,8 +50,7 @@ static bool find_session(struct origin *from, const json_t *id)
     if (!in->session_id.ptr)
         return true;
     mutex_lock(&from->server->lock);
-    from->session =
-        session_find_locked(from->server, in->session_id, in->principal, in->now_ms);
+    from->session = session_find_locked(from->server, in->session_id, in->principal);
     if (from->session) {
         from->version = from->session->version;
         from->session->n_refs++; /* the exchange's */
@@ -359,7 +358,7 @@ static void get_stream(struct origin *from)
     if (is_ok) {
         x->head = (struct mcp_http_head){200, "text/event-stream", {0}, NULL, 0, true};
         x->state = HEAD_DONE;
-        x->needs_wake = true;
+        exchange_wake_locked(x);
     }
     mutex_unlock(&s->lock);
     if (is_ok)

@@ -28,7 +28,7 @@ static void begin_session(const struct origin *from, const char *version, const 
     MUTEX_SCOPE(&s->lock);
 
     if (!session) {
-        session = session_new_locked(s, from->principal, from->now_ms);
+        session = session_new_locked(s, from->principal);
         session_unref_locked(from->x->session);
         session->n_refs++;
         from->x->session = session;

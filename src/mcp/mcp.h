@@ -36,7 +36,7 @@
 #define MCP_BATCH_MAX       100
 #define MCP_SESSIONS_MAX    10000
 #define MCP_SESSION_IDLE_MS ((int64_t)30 * 60 * 1000)
-#define MCP_LISTENERS_MAX   1024
+#define MCP_LISTENERS_MAX   8192
 #define MCP_KEEPALIVE_MS    15000
 #define MCP_TICK_MS         1000 /* how often mcp_tick() wants to be called */
 
@@ -105,8 +105,9 @@ NODISCARD bool mcp_server_new(const struct mcp_tables *tables, struct str key,
 /* Everything that came from the server must be gone before. */
 void mcp_server_free(struct mcp_server *s);
 
-/* Expires sessions, sends keep-alives; call about every MCP_TICK_MS. */
-void mcp_tick(struct mcp_server *s, int64_t now_ms);
+/* Expires sessions, sends keep-alives; call about every MCP_TICK_MS, the first time before any message.
+ * steady_ms: a clock that nobody sets. All ages here are of this clock. */
+void mcp_tick(struct mcp_server *s, int64_t steady_ms);
 /* From now on: new messages get 503, listen streams their final response, streams end. */
 void mcp_shut_down(struct mcp_server *s);
 /* Cancels every call: one that has not begun will not, one that runs may stop early. */
@@ -174,7 +175,7 @@ struct mcp_http_in {
     struct str body;
     struct str principal; /* who, for sessions; empty: anonymous */
     const void *caller;   /* for handlers; must live as long as the exchange */
-    int64_t now_ms;
+    int64_t now_ms;       /* for handlers: UTC */
 };
 
 struct mcp_wake { /* "there may be something to fetch" */

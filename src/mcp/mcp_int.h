@@ -152,9 +152,8 @@ struct session {
     struct mcp_channel *channel; /* NULL over HTTP; borrowed */
 };
 
-struct session *session_new_locked(struct mcp_server *s, struct str principal, int64_t now_ms);
-struct session *session_find_locked(struct mcp_server *s, struct str id, struct str principal,
-                                    int64_t now_ms);
+struct session *session_new_locked(struct mcp_server *s, struct str principal);
+struct session *session_find_locked(struct mcp_server *s, struct str id, struct str principal);
 void session_end_locked(struct mcp_server *s, struct session *session);
 void session_unref_locked(struct session *session);
 void session_expire_locked(struct mcp_server *s, int64_t now_ms);
@@ -192,9 +191,10 @@ struct mcp_exchange {
     struct mcp_http_head head;
     char session_id[64]; /* head.session_id points here */
     struct buf out;
-    bool is_ended; /* out is the last */
-    bool is_gone;  /* the client hung up */
-    bool needs_wake;
+    bool is_ended;   /* out is the last */
+    bool is_gone;    /* the client hung up */
+    bool needs_wake; /* it is in server->to_wake, which holds a reference */
+    struct mcp_exchange *next_to_wake;
     bool accepts_json, accepts_sse;
     bool may_stream;                  /* messages may precede the response */
     int64_t written_ms;               /* for keep-alives */
@@ -344,18 +344,20 @@ struct mcp_server {
     struct map sessions;  /* id to struct session */
     int64_t n_ids;        /* ids given out */
     struct mcp_exchange *exchanges;
+    struct mcp_exchange *to_wake; /* those with something new, so that idle ones cost nothing */
     struct mcp_channel *channels;
     struct mcp_call *calls;
     struct pending *pending;
     struct listener *listeners;
     size_t n_listeners;
-    int64_t now_ms; /* the latest time that came in */
+    int64_t now_ms; /* of the last tick */
     bool is_closing;
 };
 
 /* Wakes every exchange and channel that was written to. Call without the lock. */
 void server_wake(struct mcp_server *s);
-void server_note_time_locked(struct mcp_server *s, int64_t now_ms);
+/* Has the next server_wake() wake x too. */
+void exchange_wake_locked(struct mcp_exchange *x);
 
 /* -- messages (message.c) ---------------------------------------------------------------------- */
 

@@ -43,6 +43,7 @@ void mcp_server_free(struct mcp_server *s)
     if (!s)
         return;
     end_all_sessions(s);
+    server_wake(s); /* nobody listens any more; lets go of what is still in the list */
     assert(!s->exchanges && !s->channels && !s->calls && !s->listeners);
     map_deinit(&s->sessions);
     tables_deinit(&s->tables);
@@ -52,25 +53,30 @@ void mcp_server_free(struct mcp_server *s)
     free(s);
 }
 
-void server_note_time_locked(struct mcp_server *s, int64_t now_ms)
-{
-    s->now_ms = MAX(s->now_ms, now_ms); /* the clock may be set back; our ages must not */
-}
-
 /* -- waking ------------------------------------------------------------------------------------ */
 
+void exchange_wake_locked(struct mcp_exchange *x)
+{
+    if (x->needs_wake)
+        return;
+    x->needs_wake = true;
+    x->n_refs++;
+    x->next_to_wake = x->server->to_wake;
+    x->server->to_wake = x;
+}
+
+/* With the reference that the list had. */
 static struct mcp_exchange *next_to_wake(struct mcp_server *s)
 {
+    struct mcp_exchange *x;
     MUTEX_SCOPE(&s->lock);
 
-    for (struct mcp_exchange *x = s->exchanges; x; x = x->next) {
-        if (!x->needs_wake)
-            continue;
-        x->needs_wake = false;
-        x->n_refs++;
-        return x;
-    }
-    return NULL;
+    x = s->to_wake;
+    if (!x)
+        return NULL;
+    s->to_wake = x->next_to_wake;
+    x->needs_wake = false;
+    return x;
 }
 
 static void wake_exchanges(struct mcp_server *s)
@@ -127,17 +133,17 @@ static bool is_open_stream(const struct mcp_exchange *x)
     return x->state == HEAD_DONE && x->head.is_stream && !x->is_ended && !x->is_gone;
 }
 
-void mcp_tick(struct mcp_server *s, int64_t now_ms)
+void mcp_tick(struct mcp_server *s, int64_t steady_ms)
 {
     mutex_lock(&s->lock);
-    server_note_time_locked(s, now_ms);
+    s->now_ms = steady_ms;
     session_expire_locked(s, s->now_ms);
     for (struct mcp_exchange *x = s->exchanges; x; x = x->next) {
         if (!is_open_stream(x) || s->now_ms - x->written_ms < MCP_KEEPALIVE_MS)
             continue;
         buf_add(&x->out, STR(": keep-alive\n\n"));
         x->written_ms = s->now_ms;
-        x->needs_wake = true;
+        exchange_wake_locked(x);
     }
     mutex_unlock(&s->lock);
     server_wake(s);

@@ -50,7 +50,7 @@ static void evict_longest_idle(struct mcp_server *s)
         session_end_locked(s, idlest);
 }
 
-struct session *session_new_locked(struct mcp_server *s, struct str principal, int64_t now_ms)
+struct session *session_new_locked(struct mcp_server *s, struct str principal)
 {
     struct session *session = NEW(struct session);
 
@@ -62,19 +62,18 @@ struct session *session_new_locked(struct mcp_server *s, struct str principal, i
     session->principal = str_n(mem_dup(principal), principal.len);
     session->version = MCP_LATEST_LEGACY;
     session->log_level = level_of(STR("info"));
-    session->used_ms = now_ms;
+    session->used_ms = s->now_ms;
     map_put(&s->sessions, session->id, session);
     return session;
 }
 
-struct session *session_find_locked(struct mcp_server *s, struct str id, struct str principal,
-                                    int64_t now_ms)
+struct session *session_find_locked(struct mcp_server *s, struct str id, struct str principal)
 {
     struct session *session = map_get(&s->sessions, id);
 
     if (!session || !str_eq(session->principal, principal))
         return NULL;
-    session->used_ms = now_ms;
+    session->used_ms = s->now_ms;
     return session;
 }
 

@@ -41,13 +41,20 @@ static int64_t next_nonce(struct mcp_server *s)
     return ++s->n_ids;
 }
 
+static int64_t steady_ms(struct mcp_server *s)
+{
+    MUTEX_SCOPE(&s->lock);
+
+    return s->now_ms;
+}
+
 struct str state_seal(struct mcp_call *c, const json_t *state)
 {
     AUTO_BUF b = {0};
     json_t *j =
         json_must(json_pack("{s:o, s:I, s:I, s:O}", "for", json_str(binding(c, &c->arena)),
-                            "until", (json_int_t)c->now_ms + STATE_LIFETIME_MS, "nonce",
-                            (json_int_t)next_nonce(c->server), "state", state));
+                            "until", (json_int_t)steady_ms(c->server) + STATE_LIFETIME_MS,
+                            "nonce", (json_int_t)next_nonce(c->server), "state", state));
     struct str text = json_text(&c->arena, j);
 
     json_decref(j);
@@ -73,7 +80,7 @@ bool state_open(const struct mcp_call *c, struct str sealed, json_t **out, struc
         !str_eq_secret(mac, mac_of(c->server, &a, text)) || !json_parse(text, &j, NULL))
         return refuse(err);
     if (!str_eq(json_view(json_object_get(j, "for")), binding(c, &a)) ||
-        json_integer_value(json_object_get(j, "until")) < c->now_ms)
+        json_integer_value(json_object_get(j, "until")) < steady_ms(c->server))
         return refuse(err);
     *out = json_incref(json_object_get(j, "state"));
     return true;

@@ -81,7 +81,7 @@ static void write_to_reader(struct stream *stream, struct str text)
     if (!stream->reader || stream->reader->is_gone)
         return;
     buf_add(&stream->reader->out, text);
-    stream->reader->needs_wake = true;
+    exchange_wake_locked(stream->reader);
     stream->reader->written_ms = stream->reader->server->now_ms;
 }
 

@@ -183,7 +183,7 @@ static void change_times(struct update *u)
         }
         updated = r->updated_ms ? r->updated_ms : r->now_ms;
     } else if (is_content_change) {
-        updated = r->now_ms;
+        updated = MAX(r->now_ms, updated); /* the clock may have been set back */
     }
     if (updated != u->now.updated_ms) {
         u->now.updated_ms = updated;

@@ -265,7 +265,7 @@ static void tick_main(void *arg)
         while (!t->is_stopping && cond_wait_until(&t->stop, &t->lock, next_ms))
             ;
         mutex_unlock(&t->lock);
-        mcp_tick(t->options.mcp, clock_now_ms());
+        mcp_tick(t->options.mcp, clock_monotonic_ms());
         mutex_lock(&t->lock);
     }
     mutex_unlock(&t->lock);
@@ -279,6 +279,7 @@ bool transport_http_new(const struct transport_http_options *options,
     t->options = *options;
     mutex_init(&t->lock);
     cond_init(&t->stop);
+    mcp_tick(options->mcp, clock_monotonic_ms());
     add_endpoint(t, "/mcp");
     add_endpoint(t, "/mcp/");
     add_root(t);

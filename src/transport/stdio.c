@@ -204,7 +204,7 @@ static void tick(struct loop *l)
 
     if (now_ms < l->next_tick_ms)
         return;
-    mcp_tick(l->options->mcp, clock_now_ms());
+    mcp_tick(l->options->mcp, now_ms);
     l->next_tick_ms = now_ms + MCP_TICK_MS;
 }
 

@@ -208,8 +208,10 @@ static struct str find_param(void *ctx, struct str name)
     return str_eq_ascii_case(name, STR("region")) ? view(said->region) : (struct str){0};
 }
 
-static struct mcp_http_in http_in(const struct stage *s, const struct said *said)
+static struct mcp_http_in http_in(struct stage *s, const struct said *said)
 {
+    if (s->ticked_ms != s->now_ms)
+        mcp_tick(s->mcp, s->ticked_ms = s->now_ms);
     return (struct mcp_http_in){.protocol_version = view(said->version),
                                 .method = view(said->method),
                                 .name = view(said->name),
@@ -222,7 +224,7 @@ static struct mcp_http_in http_in(const struct stage *s, const struct said *said
                                 .param_ctx = (void *)(uintptr_t)said,
                                 .body = said->body ? str_c(said->body) : STR(""),
                                 .principal = said->who ? str_c(said->who) : STR(""),
-                                .now_ms = s->now_ms};
+                                .now_ms = s->now_ms + s->set_ms};
 }
 
 static void count_wake(void *ctx)

@@ -35,6 +35,8 @@ struct stage {
     json_t *kept;       /* an array: the JSON of it */
     struct mcp_server *mcp;
     int64_t now_ms;
+    int64_t ticked_ms; /* what the server was told of now_ms */
+    int64_t set_ms;    /* what the wall clock, which messages carry, differs from it */
     atomic_int n_wakes;
     atomic_int n_cancelled; /* calls of wait */
     atomic_int n_waiting;

@@ -111,6 +111,23 @@ TEST(an_idle_session_expires)
     CHECK_INT(status_of(&s, idle, NULL), 404);
 }
 
+/* A clock that jumped ahead used to end every session; one set back kept them, and their streams silent. */
+TEST(setting_the_wall_clock_ages_nothing)
+{
+    STAGE(s);
+    const int64_t year_ms = (int64_t)365 * 24 * 3600 * 1000;
+    const char *session = stage_session(&s, "2025-11-25", NULL);
+
+    s.set_ms = year_ms;
+    CHECK_INT(stage_say(&s, INITIALIZE("2025-11-25")).status, 200);
+    s.now_ms += 1000;
+    CHECK_INT(status_of(&s, session, NULL), 200);
+    s.set_ms = -year_ms;
+    CHECK_INT(status_of(&s, session, NULL), 200);
+    s.now_ms += MCP_SESSION_IDLE_MS + 1;
+    CHECK_INT(status_of(&s, session, NULL), 404);
+}
+
 TEST(a_session_that_is_listened_to_does_not_expire)
 {
     STAGE(s);

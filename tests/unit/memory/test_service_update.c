@@ -205,6 +205,21 @@ TEST(times_move_with_what_changes)
     CHECK_INT(out.memory->updated_ms, FIXTURE_NOW_MS + DAY_MS);
 }
 
+TEST(a_clock_that_was_set_back_makes_nothing_older)
+{
+    FIXTURE(f);
+    const struct str add[] = {STR_INIT("new")};
+    struct memory_update_request r = {.hash = fixture_put(&f, "walrus", ""),
+                                      .add_tags = add,
+                                      .n_add_tags = 1,
+                                      .now_ms = FIXTURE_NOW_MS - DAY_MS};
+    struct memory_update_result out = update(&f, &r);
+
+    CHECK_INT(out.memory->created_ms, FIXTURE_NOW_MS);
+    CHECK_INT(out.memory->updated_ms, FIXTURE_NOW_MS);
+    CHECK_STR(changed(&f, &out), "tags");
+}
+
 TEST(an_update_that_changes_nothing_leaves_no_trace)
 {
     FIXTURE(f);

@@ -420,6 +420,43 @@ TEST(eight_writing_processes_meet_no_busy_error)
     CHECK_INT(stats.n_fts, N_WRITERS * N_PER_WRITER);
 }
 
+/* -- time ------------------------------------------------------------------------------------- */
+
+/* The order of the log, revisions and what the index follows are numbers, not times. */
+TEST(a_clock_that_is_set_back_changes_no_order)
+{
+    FIXTURE(f);
+    struct error err = {0};
+    struct memory first = make("h1", "one"), second = make("h2", "two");
+    const float vector[DIM] = {1, 0, 0, 0};
+    const int64_t at_ms[] = {3000, 4000, 5000, 9000};
+    const struct str hash = STR("h1");
+    struct ranked *found;
+    struct change *log;
+    size_t n = 0;
+
+    f.who.now_ms = 9000;
+    put(&f, &first, vector);
+    CHECK_INT(rank_vectors(&f, vector, &found), 1);
+    f.who.now_ms = 5000;
+    second.created_ms = second.updated_ms = 500;
+    put(&f, &second, vector);
+    CHECK_INT(rank_vectors(&f, vector, &found), 2);
+    f.who.now_ms = 4000;
+    CHECK_OK(store_delete(f.store, &f.who, &hash, 1, STR("{}"), &n, &err), err);
+    CHECK_INT(rank_vectors(&f, vector, &found), 1);
+    f.who.now_ms = 3000;
+    CHECK_OK(store_restore(f.store, &f.who, hash, &err), err);
+    CHECK_INT(rank_vectors(&f, vector, &found), 2);
+    CHECK_OK(
+        store_changes(f.store, &f.arena, f.who.space, (struct str){0}, 0, 10, &log, &n, &err),
+        err);
+    REQUIRE(CHECK_INT(n, 4));
+    for (size_t i = 0; i < n; i++) /* newest first */
+        CHECK_INT(log[i].at_ms, at_ms[i]);
+    CHECK_INT(get(&f, "h1", TRASH_HIDE)->revision, 3);
+}
+
 /* -- files ------------------------------------------------------------------------------------ */
 
 /* A search counts what it found; that must not wait for whoever writes. */
