@@ -25,6 +25,7 @@
 #define SERVER_KEY_BYTES 32 /* seals session ids, cursors and states of one server's life */
 #define POOL_THREADS     2  /* slow handlers at once: long texts to embed, clean-ups */
 #define POOL_QUEUE_MAX   64
+#define DESCRIPTORS_KEPT ((size_t)128) /* for all but connections */
 #define STDIO_GRACE_MS   5000 /* for running calls once the client has closed its end */
 
 struct app {
@@ -203,6 +204,14 @@ static bool listen_and_wait(struct app *a, struct http_server *http, int signals
     return is_ok;
 }
 
+/* Idle streams by the thousand are fine; the database and the log must find descriptors all the same. */
+static size_t connections_max(void)
+{
+    size_t n = sys_raise_descriptors();
+
+    return MIN(MAX(n, 2 * DESCRIPTORS_KEPT) - DESCRIPTORS_KEPT, (size_t)HTTP_CONNECTIONS_MAX);
+}
+
 bool app_serve(struct app *a, int signals_fd, struct error *err)
 {
     const struct http_options options = {
@@ -210,6 +219,7 @@ bool app_serve(struct app *a, int signals_fd, struct error *err)
         .port = a->config->port,
         .origins = a->config->cors_origins,
         .n_origins = a->config->n_cors_origins,
+        .connections_max = connections_max(),
         .idle_s = a->config->keep_alive_s,
     };
     struct http_server *http;

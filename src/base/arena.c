@@ -9,6 +9,7 @@
 
 #include "base/alloc.h"
 
+#define ARENA_FIRST_BYTES ((size_t)1024)      /* of thousands of idle streams, two each */
 #define ARENA_BLOCK_BYTES ((size_t)16 * 1024) /* a typical search request fits in one or two */
 #define ARENA_ALIGN       alignof(max_align_t)
 
@@ -42,7 +43,8 @@ void arena_deinit(struct arena *a)
 
 static struct arena_block *add_block(struct arena *a, size_t bytes)
 {
-    size_t cap = ARENA_SINGLE ? bytes : MAX(bytes, ARENA_BLOCK_BYTES);
+    size_t least = ARENA_SINGLE ? 1 : a->head ? ARENA_BLOCK_BYTES : ARENA_FIRST_BYTES;
+    size_t cap = MAX(bytes, least);
     struct arena_block *block = mem_alloc(1, sizeof(*block) + cap);
 
     block->cap = cap;

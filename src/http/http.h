@@ -40,7 +40,7 @@
 #include "base/str.h"
 
 /* Limits. Those of the first group are defaults of struct http_options. */
-#define HTTP_CONNECTIONS_MAX  1024                /* beyond: they queue in the kernel */
+#define HTTP_CONNECTIONS_MAX  8192                /* beyond: they queue in the kernel */
 #define HTTP_HEADER_MAX_BYTES ((size_t)16 << 10)  /* request line and headers; beyond: 431 */
 #define HTTP_BODY_MAX_BYTES   ((size_t)4 << 20)   /* one body; beyond: 413 */
 #define HTTP_BODIES_MAX_BYTES ((size_t)256 << 20) /* all bodies in memory; beyond: 503 */

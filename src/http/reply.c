@@ -12,7 +12,7 @@
 #include "base/log.h"
 
 /* For HTTP/1.0 clients; chunks to others go by the connection's own memory. */
-#define STREAM_BLOCK_BYTES ((size_t)4 << 10)
+#define STREAM_BLOCK_BYTES ((size_t)1 << 10)
 
 struct buf *http_reply_body(struct http_request *r)
 {

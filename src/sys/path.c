@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <sched.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#define DEFAULT_COLUMNS 80
-#define STATM_MAX_BYTES ((size_t)1024)
+#define DEFAULT_COLUMNS     80
+#define DEFAULT_DESCRIPTORS 1024
+#define STATM_MAX_BYTES     ((size_t)1024)
 
 struct str sys_expand_home(struct arena *a, struct str path)
 {
@@ -88,6 +90,22 @@ size_t sys_n_cores(void)
     cpu_set_t set;
 
     return sched_getaffinity(0, sizeof(set), &set) == 0 ? (size_t)CPU_COUNT(&set) : 1;
+}
+
+size_t sys_raise_descriptors(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return DEFAULT_DESCRIPTORS;
+    if (limit.rlim_cur < limit.rlim_max) {
+        rlim_t before = limit.rlim_cur;
+
+        limit.rlim_cur = limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+            limit.rlim_cur = before;
+    }
+    return limit.rlim_cur == RLIM_INFINITY ? SIZE_MAX : (size_t)limit.rlim_cur;
 }
 
 bool sys_is_terminal(int fd)

@@ -3,6 +3,7 @@
 #include "sys/sys.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "tests/support/test.h"
@@ -70,6 +71,18 @@ TEST(the_program_knows_where_it_lies)
 
     CHECK(str_starts(dir, STR("/")));
     CHECK(sys_file_exists(sys_join(&a, dir, STR("test_sys_path")).ptr));
+}
+
+TEST(as_many_descriptors_as_are_allowed)
+{
+    struct rlimit limit;
+
+    REQUIRE(CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0));
+    limit.rlim_cur = MIN(limit.rlim_max, 100);
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    CHECK_INT(sys_raise_descriptors(), limit.rlim_max);
+    CHECK_INT(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    CHECK_INT(limit.rlim_cur, limit.rlim_max);
 }
 
 TEST(facts_about_the_process_are_plausible)
