@@ -187,15 +187,16 @@ bool store_count_created(struct store *s, struct str space, int64_t from_ms, int
 #define SEE_DAMAGED "see 'Damaged database' in docs/storage.md"
 
 /* What quick_check finds first, as one line; empty if all is well. */
-static bool check_structure(struct arena *a, sqlite3 *db, struct str *out_problem,
+static bool check_structure(struct store *s, struct arena *a, struct str *out_problem,
                             struct error *err)
 {
+    AUTO_READER r = {0};
     AUTO_STMT *q = NULL;
     bool has_row;
     struct str found, heading;
 
-    if (!db_prepare(db, "PRAGMA quick_check(1)", &q, err) ||
-        !db_step(db, q, &has_row, "check the database", err))
+    if (!reader_take(s, &r, err) || !db_prepare(r.db, "PRAGMA quick_check(1)", &q, err) ||
+        !db_step(r.db, q, &has_row, "check the database", err))
         return false;
     found = has_row ? db_column_str(a, q, 0) : STR("the check gave no answer");
     *out_problem = (struct str){0};
@@ -209,7 +210,8 @@ static bool check_structure(struct arena *a, sqlite3 *db, struct str *out_proble
 }
 
 /* A write and the word index, compared with the texts that it was made from (rank 1 asks for that), in
- * one transaction that is rolled back. */
+ * one transaction that is rolled back. No reader may be held meanwhile: a process that empties the log keeps
+ * writers out until all readers are done, so that it and we would wait for each other. */
 static bool check_words(struct store *s, struct str *out_problem, struct error *err)
 {
     AUTO_WRITER w = {0};
@@ -240,10 +242,9 @@ bool store_probe(struct store *s, struct error *err)
 
 bool store_check(struct store *s, struct arena *a, struct str *out_problem, struct error *err)
 {
-    AUTO_READER r = {0};
     struct str problem;
 
-    if (!reader_take(s, &r, err) || !check_structure(a, r.db, &problem, err))
+    if (!check_structure(s, a, &problem, err))
         return false;
     if (!problem.len && !check_words(s, &problem, err))
         return false;
