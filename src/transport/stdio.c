@@ -8,7 +8,7 @@
  *
  * End: at the end of input, at a stop, the lines already read are answered, running jobs get a
  * grace, then they are cancelled; what there is to say is written. A reader that has gone away
- * (EPIPE) ends all at once.
+ * ends all at once, also while there is nothing to write: who was killed closes both ends.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/transport_int.h"
@@ -116,6 +116,14 @@ static void fetch(struct loop *l)
         mcp_channel_read(l->channel, &l->out);
 }
 
+static void note_reader_gone(struct loop *l, int why)
+{
+    if (l->is_reader_gone)
+        return;
+    log_event(LOG_INFO, "stdio.reader_gone", "reason=\"%s\"", strerrordesc_np(why));
+    l->is_reader_gone = true;
+}
+
 static void write_some(struct loop *l)
 {
     while (n_unwritten(l) > 0 && is_writable(l->options->out_fd)) {
@@ -127,8 +135,7 @@ static void write_some(struct loop *l)
         } else if (errno == EAGAIN) {
             return; /* somebody made the descriptor non-blocking */
         } else if (errno != EINTR) {
-            log_event(LOG_INFO, "stdio.reader_gone", "reason=\"%s\"", strerrordesc_np(errno));
-            l->is_reader_gone = true;
+            note_reader_gone(l, errno);
             return;
         }
     }
@@ -225,12 +232,14 @@ static void wait_for_events(struct loop *l, bool wants_input, int64_t until_ms,
 
     fds[POLL_KICK] = (struct pollfd){.fd = l->client->kick_fd, .events = POLLIN};
     fds[POLL_OUT] =
-        (struct pollfd){.fd = n_unwritten(l) > 0 ? o->out_fd : -1, .events = POLLOUT};
+        (struct pollfd){.fd = o->out_fd, .events = n_unwritten(l) > 0 ? POLLOUT : 0};
     fds[POLL_IN] = (struct pollfd){.fd = wants_input ? o->in_fd : -1, .events = POLLIN};
     fds[POLL_STOP] =
         (struct pollfd){.fd = l->is_input_over ? -1 : o->stop_fd, .events = POLLIN};
     if (poll(fds, N_POLLED, timeout_until(until_ms)) < 0)
-        memset(fds, 0, sizeof(*fds) * N_POLLED); /* EINTR */
+        memset(fds, 0, sizeof(*fds) * N_POLLED);     /* EINTR */
+    if (fds[POLL_OUT].revents & (POLLERR | POLLHUP)) /* also while there is nothing to write */
+        note_reader_gone(l, EPIPE);
     if (fds[POLL_KICK].revents && read(l->client->kick_fd, &count, sizeof(count)) < 0)
         return;
 }

@@ -3,11 +3,34 @@
 SPDX-License-Identifier: Apache-2.0
 """
 import json
+import pathlib
 import signal
 import subprocess
+import sys
 
-from harness import (DEADLINE_S, DECISION, MEMORYD, META, MODERN, OTHERS, QUESTION, Case, Stdio,
-                     clean_env, smoke)
+from harness import (DEADLINE_S, DECISION, MEMORYD, META, MODERN, OTHERS, QUESTION, Case, Server,
+                     Stdio, clean_env, smoke, wait_until)
+
+# A client as a program of its own: starts memoryd, gives it what is in argv, tells its process id, and
+# then waits for ever. It takes none of the answers.
+CLIENT = """
+import subprocess, sys
+child = subprocess.Popen([sys.argv[1], "stdio"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+for line in sys.stdin:
+    child.stdin.write(line.encode())
+child.stdin.flush()
+child.stdout.readline()
+print(child.pid, flush=True)
+child.wait()
+"""
+
+
+def is_running(pid):
+    """Not gone, and no zombie that nobody has asked for."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 class Conversation(Case):
@@ -28,6 +51,34 @@ class Conversation(Case):
         s = Stdio(self.folder)
         s.initialize()
         self.assertEqual(s.close(), 0)
+
+    def kill_client_during(self, messages):
+        """A client is killed when the first message has been answered; memoryd must end by itself."""
+        client = subprocess.Popen([sys.executable, "-c", CLIENT, MEMORYD], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                  env=clean_env(self.folder), cwd=self.folder)
+        client.stdin.write("".join(json.dumps(m) + "\n" for m in messages).encode())
+        client.stdin.close()
+        pid = int(client.stdout.readline())
+        self.assertTrue(is_running(pid))
+        client.kill()
+        client.wait()
+        client.stdout.close()
+        wait_until(lambda: not is_running(pid), "memoryd ends after its client was killed")
+
+    def test_a_client_that_is_killed_ends_it(self):
+        self.kill_client_during([{"jsonrpc": "2.0", "id": 1, "method": "ping"}])
+
+    def test_a_client_that_is_killed_while_calls_run_ends_it(self):
+        long_text = "a long text that takes a while to embed " * 300
+        calls = [{"jsonrpc": "2.0", "id": i, "method": "tools/call", "params": {
+            "name": "memory_store", "arguments": {"content": f"{i} {long_text}"}}} for i in range(6)]
+        self.kill_client_during([{"jsonrpc": "2.0", "id": "first", "method": "ping"}, *calls])
+        with Server(self.folder) as s:  # whole or not at all
+            health = s.tool("memory_health")["structuredContent"]
+            self.assertEqual(health["validation"]["status"], "healthy", health)
+            listed = s.tool("memory_list", page_size=1)["structuredContent"]
+            self.assertLessEqual(listed["total"], len(calls))
 
     def test_an_empty_input_is_no_failure(self):
         self.assertEqual(Stdio(self.folder).close(), 0)

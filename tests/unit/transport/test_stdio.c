@@ -242,6 +242,19 @@ TEST(reader_that_went_away_ends_it)
     stage_close(s);
 }
 
+/* A client that was killed used to be given the grace for calls that nobody waits for any more. */
+TEST(reader_that_went_away_in_silence_ends_it_without_a_grace)
+{
+    struct stage *s = stage_open(10 * TABLE_TIMEOUT_MS);
+
+    say(s, CALL(1, "wait") "\n");
+    REQUIRE(table_wait(s->table, &s->table->n_started, 1));
+    close_once(&s->from);
+    stage_join(s); /* the input is still open, and nothing was to be written */
+    CHECK(table_wait(s->table, &s->table->n_cancelled, 1));
+    stage_close(s);
+}
+
 TEST(client_that_does_not_read_is_not_read)
 {
     struct stage *s = stage_open(0);
