@@ -49,9 +49,9 @@ static const char *path_of(struct buf *b, const struct vector_set *set)
 }
 
 /* False: there is no such change. */
-static bool fingerprint(sqlite3 *db, int64_t seq, unsigned char out[FINGERPRINT_BYTES])
+static bool fingerprint(struct db *db, int64_t seq, unsigned char out[FINGERPRINT_BYTES])
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     unsigned char digest[CRYPTO_SHA256_BYTES];
     bool has_row = false;
 
@@ -60,17 +60,17 @@ static bool fingerprint(sqlite3 *db, int64_t seq, unsigned char out[FINGERPRINT_
                     " ' ' || revision || ' ' || client FROM change WHERE seq = ?1",
                     &q, NULL))
         return false;
-    sqlite3_bind_int64(q, 1, seq);
-    if (!db_step(db, q, &has_row, "read the change log", NULL) || !has_row)
+    sqlite3_bind_int64(q.os, 1, seq);
+    if (!db_step(db, q.os, &has_row, "read the change log", NULL) || !has_row)
         return false;
-    crypto_sha256(
-        str_n((const char *)sqlite3_column_text(q, 0), (size_t)sqlite3_column_bytes(q, 0)),
-        digest);
+    crypto_sha256(str_n((const char *)sqlite3_column_text(q.os, 0),
+                        (size_t)sqlite3_column_bytes(q.os, 0)),
+                  digest);
     memcpy(out, digest, FINGERPRINT_BYTES);
     return true;
 }
 
-static bool make_stamp(const struct vector_set *set, sqlite3 *db, int64_t seq,
+static bool make_stamp(const struct vector_set *set, struct db *db, int64_t seq,
                        struct stamp *out)
 {
     out->seq = seq;
@@ -78,7 +78,7 @@ static bool make_stamp(const struct vector_set *set, sqlite3 *db, int64_t seq,
     return fingerprint(db, seq, out->fingerprint);
 }
 
-bool checkpoint_load(struct vector_set *set, sqlite3 *db)
+bool checkpoint_load(struct vector_set *set, struct db *db)
 {
     AUTO_BUF path = {0};
     struct stamp found, want;
@@ -114,7 +114,7 @@ static struct index_view *take_due(struct vector_set *set,
     return index_view_take(set->index);
 }
 
-void checkpoint_save(struct vector_set *set, sqlite3 *db,
+void checkpoint_save(struct vector_set *set, struct db *db,
                      bool (*is_due)(const struct vector_set *))
 {
     AUTO_BUF path = {0};

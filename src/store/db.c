@@ -8,11 +8,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_int.h"
 
+#include <string.h>
+
+#include "base/alloc.h"
 #include "text/text.h"
 
-bool db_error(sqlite3 *db, struct error *err, const char *what)
+bool db_error(struct db *db, struct error *err, const char *what)
 {
-    int code = sqlite3_errcode(db) & 0xff;
+    int code = sqlite3_errcode(db->os) & 0xff;
 
     switch (code) {
     case SQLITE_BUSY:
@@ -35,7 +38,7 @@ bool db_error(sqlite3 *db, struct error *err, const char *what)
     case SQLITE_IOERR:
         return error_set(err, ERROR_UNAVAILABLE,
                          "%s: the disk failed or is full (code %d); nothing was changed", what,
-                         sqlite3_extended_errcode(db));
+                         sqlite3_extended_errcode(db->os));
     case SQLITE_CORRUPT: /* for a person to mend, so it is said to whoever asked */
     case SQLITE_NOTADB:
         return error_set(
@@ -45,22 +48,86 @@ bool db_error(sqlite3 *db, struct error *err, const char *what)
             what);
     default:
         return error_set(err, ERROR_INTERNAL, "%s: database error %d (%s)", what,
-                         sqlite3_extended_errcode(db), sqlite3_errmsg(db));
+                         sqlite3_extended_errcode(db->os), sqlite3_errmsg(db->os));
     }
 }
 
-bool db_exec(sqlite3 *db, const char *sql, struct error *err)
+bool db_exec(struct db *db, const char *sql, struct error *err)
 {
-    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+    if (sqlite3_exec(db->os, sql, NULL, NULL, NULL) != SQLITE_OK)
         return db_error(db, err, "database");
     return true;
 }
 
-bool db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out, struct error *err)
+/* -- statements -------------------------------------------------------------------------------- */
+
+/* FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/ */
+static uint64_t hash_of(const char *sql)
 {
-    if (sqlite3_prepare_v2(db, sql, -1, out, NULL) != SQLITE_OK)
-        return db_error(db, err, "prepare");
+    uint64_t hash = 0xcbf29ce484222325;
+
+    for (; *sql; sql++)
+        hash = (hash ^ (unsigned char)*sql) * 0x100000001b3;
+    return hash;
+}
+
+static struct kept_statement *find_kept(struct db *db, const char *sql, uint64_t hash)
+{
+    for (size_t i = 0; i < db->n_kept; i++) {
+        struct kept_statement *k = &db->kept[i];
+
+        if (k->hash == hash && !k->is_lent && strcmp(sqlite3_sql(k->os), sql) == 0)
+            return k;
+    }
+    return NULL;
+}
+
+/* A place for one more: that of the one that was not used for longest, if need be. NULL: all are lent. */
+static struct kept_statement *find_room(struct db *db)
+{
+    struct kept_statement *oldest = NULL;
+
+    if (db->n_kept < DB_STATEMENTS_MAX)
+        return &db->kept[db->n_kept++];
+    for (size_t i = 0; i < db->n_kept; i++) {
+        struct kept_statement *k = &db->kept[i];
+
+        if (!k->is_lent && (!oldest || k->used_at < oldest->used_at))
+            oldest = k;
+    }
+    if (oldest)
+        sqlite3_finalize(oldest->os);
+    return oldest;
+}
+
+bool db_prepare(struct db *db, const char *sql, struct stmt *out, struct error *err)
+{
+    uint64_t hash = hash_of(sql);
+    struct kept_statement *k = find_kept(db, sql, hash);
+    sqlite3_stmt *os = k ? k->os : NULL;
+
+    if (!k) {
+        if (sqlite3_prepare_v2(db->os, sql, -1, &os, NULL) != SQLITE_OK)
+            return db_error(db, err, "prepare");
+        k = find_room(db);
+    }
+    if (k)
+        *k = (struct kept_statement){os, hash, ++db->n_uses, true};
+    *out = (struct stmt){os, db};
     return true;
+}
+
+void stmt_give_back(struct stmt *q)
+{
+    for (size_t i = 0; q->db && i < q->db->n_kept; i++) {
+        if (q->db->kept[i].os != q->os)
+            continue;
+        sqlite3_reset(q->os);
+        sqlite3_clear_bindings(q->os);
+        q->db->kept[i].is_lent = false;
+        return;
+    }
+    sqlite3_finalize(q->os); /* there was no room to keep it */
 }
 
 void db_bind_str(sqlite3_stmt *q, int at, struct str s)
@@ -86,7 +153,7 @@ struct str db_column_str(struct arena *a, sqlite3_stmt *q, int at)
     return text_is_utf8(s) ? arena_dup(a, s) : repair_utf8(a, s);
 }
 
-bool db_step(sqlite3 *db, sqlite3_stmt *q, bool *out_row, const char *what, struct error *err)
+bool db_step(struct db *db, sqlite3_stmt *q, bool *out_row, const char *what, struct error *err)
 {
     int rc = sqlite3_step(q);
 
@@ -96,7 +163,7 @@ bool db_step(sqlite3 *db, sqlite3_stmt *q, bool *out_row, const char *what, stru
     return true;
 }
 
-bool db_run(sqlite3 *db, sqlite3_stmt *q, const char *what, struct error *err)
+bool db_run(struct db *db, sqlite3_stmt *q, const char *what, struct error *err)
 {
     bool has_row = true;
 
@@ -107,7 +174,7 @@ bool db_run(sqlite3 *db, sqlite3_stmt *q, const char *what, struct error *err)
     return true;
 }
 
-static bool apply_pragmas(const struct store *s, sqlite3 *db, struct error *err)
+static bool apply_pragmas(const struct store *s, struct db *db, struct error *err)
 {
     for (size_t i = 0; i < s->n_pragmas; i++) {
         char sql[128];
@@ -121,10 +188,10 @@ static bool apply_pragmas(const struct store *s, sqlite3 *db, struct error *err)
     return true;
 }
 
-static bool set_up(const struct store *s, bool is_reader, sqlite3 *db, struct error *err)
+static bool set_up(const struct store *s, bool is_reader, struct db *db, struct error *err)
 {
-    sqlite3_busy_timeout(db, STORE_BUSY_TIMEOUT_MS);
-    sqlite3_extended_result_codes(db, 1);
+    sqlite3_busy_timeout(db->os, STORE_BUSY_TIMEOUT_MS);
+    sqlite3_extended_result_codes(db->os, 1);
     return db_exec(db,
                    "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
                    "PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;"
@@ -135,16 +202,36 @@ static bool set_up(const struct store *s, bool is_reader, sqlite3 *db, struct er
             (db_exec(db, "PRAGMA query_only = ON", err) && score_register(db, err)));
 }
 
-bool db_open(const struct store *s, bool is_reader, sqlite3 **out, struct error *err)
+bool db_open_file(const char *file, const char *path, int flags, struct db **out,
+                  struct error *err)
+{
+    AUTO_DB *db = NEW(struct db);
+
+    if (sqlite3_open_v2(file, &db->os, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK)
+        return db_error(db, err, path);
+    *out = STEAL(db);
+    return true;
+}
+
+bool db_open(const struct store *s, bool is_reader, struct db **out, struct error *err)
 {
     AUTO_DB *db = NULL;
-    /* Not to create: migrate_create() did; where the file is gone since, an empty one helps nobody. */
-    const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
 
-    if (sqlite3_open_v2(s->path, &db, flags, NULL) != SQLITE_OK)
-        return db_error(db, err, s->path);
+    /* Not to create: migrate_create() did; where the file is gone since, an empty one helps nobody. */
+    if (!db_open_file(s->path, s->path, SQLITE_OPEN_READWRITE, &db, err))
+        return false;
     if (!set_up(s, is_reader, db, err))
         return error_wrap(err, "%s", s->path);
     *out = STEAL(db);
     return true;
+}
+
+void db_close(struct db *db)
+{
+    if (!db)
+        return;
+    for (size_t i = 0; i < db->n_kept; i++)
+        sqlite3_finalize(db->kept[i].os);
+    sqlite3_close(db->os);
+    free(db);
 }

@@ -21,7 +21,7 @@ static struct change read_change(struct arena *a, sqlite3_stmt *q)
     };
 }
 
-static bool read_changes(struct arena *a, sqlite3 *db, sqlite3_stmt *q, struct change **out,
+static bool read_changes(struct arena *a, struct db *db, sqlite3_stmt *q, struct change **out,
                          size_t *out_n, struct error *err)
 {
     struct change_list list = {0};
@@ -49,7 +49,7 @@ bool store_changes(struct store *s, struct arena *a, struct str space, struct st
                    struct error *err)
 {
     AUTO_READER r = {0};
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     const char *sql = hash.len ? "SELECT" CHANGE_COLUMNS "FROM change"
                                  " WHERE space = ?1 AND hash = ?4"
                                  " ORDER BY seq DESC LIMIT ?2 OFFSET ?3"
@@ -58,19 +58,19 @@ bool store_changes(struct store *s, struct arena *a, struct str space, struct st
 
     if (!reader_take(s, &r, err) || !db_prepare(r.db, sql, &q, err))
         return false;
-    db_bind_str(q, 1, space);
-    sqlite3_bind_int64(q, 2, (int64_t)limit);
-    sqlite3_bind_int64(q, 3, (int64_t)offset);
+    db_bind_str(q.os, 1, space);
+    sqlite3_bind_int64(q.os, 2, (int64_t)limit);
+    sqlite3_bind_int64(q.os, 3, (int64_t)offset);
     if (hash.len)
-        db_bind_str(q, 4, hash);
-    return read_changes(a, r.db, q, out, out_n, err);
+        db_bind_str(q.os, 4, hash);
+    return read_changes(a, r.db, q.os, out, out_n, err);
 }
 
 bool store_get_revision(struct store *s, struct arena *a, struct str space, struct str hash,
                         int64_t revision, struct memory **out, struct error *err)
 {
     AUTO_READER r = {0};
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     bool has_row;
 
     if (!reader_take(s, &r, err) ||
@@ -88,14 +88,14 @@ bool store_get_revision(struct store *s, struct arena *a, struct str space, stru
             " WHERE m.space = ?1 AND m.hash = ?2 AND r.revision = ?3",
             &q, err))
         return false;
-    db_bind_str(q, 1, space);
-    db_bind_str(q, 2, hash);
-    sqlite3_bind_int64(q, 3, revision);
-    if (!db_step(r.db, q, &has_row, "read a revision", err))
+    db_bind_str(q.os, 1, space);
+    db_bind_str(q.os, 2, hash);
+    sqlite3_bind_int64(q.os, 3, revision);
+    if (!db_step(r.db, q.os, &has_row, "read a revision", err))
         return false;
     *out = NULL;
     if (!has_row)
         return true;
     *out = ARENA_NEW(a, struct memory, 1);
-    return read_memory(a, q, *out, err);
+    return read_memory(a, q.os, *out, err);
 }

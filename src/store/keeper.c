@@ -61,8 +61,8 @@ static void copy_log(struct keeper *k)
 
     if (!reader_take(k->store, &r, &err))
         return;
-    sqlite3_exec(r.db, "COMMIT", NULL, NULL, NULL); /* a transaction would hold the log */
-    sqlite3_wal_checkpoint_v2(r.db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    sqlite3_exec(r.db->os, "COMMIT", NULL, NULL, NULL); /* a transaction would hold the log */
+    sqlite3_wal_checkpoint_v2(r.db->os, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
 static bool merge_step(struct store *s, bool *out_more)
@@ -74,12 +74,12 @@ static bool merge_step(struct store *s, bool *out_more)
     *out_more = false;
     if (!write_begin(s, &w, NULL))
         return false;
-    before = sqlite3_total_changes64(w.db);
+    before = sqlite3_total_changes64(w.db->os);
     buf_printf(&sql, "INSERT INTO memory_fts (memory_fts, rank) VALUES ('merge', %d)",
                MERGE_PAGES);
     if (!db_exec(w.db, buf_cstr(&sql), NULL))
         return false;
-    *out_more = sqlite3_total_changes64(w.db) - before >= MERGE_DONE_BELOW;
+    *out_more = sqlite3_total_changes64(w.db->os) - before >= MERGE_DONE_BELOW;
     return write_commit(&w, NULL);
 }
 
@@ -213,10 +213,10 @@ bool store_keep(struct store *s, struct str space, struct str model_id, size_t d
     return true;
 }
 
-void keeper_watch(struct keeper *k, sqlite3 *writer)
+void keeper_watch(struct keeper *k, struct db *writer)
 {
     if (k && !store_has_pragma(k->store, STR("wal_autocheckpoint")))
-        sqlite3_wal_hook(writer, on_commit, k);
+        sqlite3_wal_hook(writer->os, on_commit, k);
 }
 
 void keeper_free(struct keeper *k)
@@ -228,7 +228,7 @@ void keeper_free(struct keeper *k)
     cond_signal(&k->wake);
     mutex_unlock(&k->lock);
     thread_join(&k->thread);
-    sqlite3_wal_hook(k->store->writer, NULL, NULL); /* nobody writes any more */
+    sqlite3_wal_hook(k->store->writer->os, NULL, NULL); /* nobody writes any more */
     cond_deinit(&k->wake);
     mutex_deinit(&k->lock);
     arena_deinit(&k->arena);

@@ -84,7 +84,7 @@ static uint16_t sum_of_columns(struct str sizes)
     return (uint16_t)MIN(sum, (uint64_t)UINT16_MAX);
 }
 
-static bool take_over(struct lengths *l, sqlite3 *db, sqlite3_stmt *q, struct error *err)
+static bool take_over(struct lengths *l, struct db *db, sqlite3_stmt *q, struct error *err)
 {
     bool has_row = true;
 
@@ -103,9 +103,9 @@ static bool take_over(struct lengths *l, sqlite3 *db, sqlite3_stmt *q, struct er
     return true;
 }
 
-static bool follow(struct lengths *l, sqlite3 *db, int64_t until, struct error *err)
+static bool follow(struct lengths *l, struct db *db, int64_t until, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     if (!db_prepare(db,
                     l->seq < 0 ? "SELECT id, sz FROM memory_fts_docsize"
@@ -115,16 +115,16 @@ static bool follow(struct lengths *l, sqlite3 *db, int64_t until, struct error *
                     &q, err))
         return false;
     if (l->seq >= 0) {
-        sqlite3_bind_int64(q, 1, l->seq);
-        sqlite3_bind_int64(q, 2, until);
+        sqlite3_bind_int64(q.os, 1, l->seq);
+        sqlite3_bind_int64(q.os, 2, until);
     }
-    if (!take_over(l, db, q, err))
+    if (!take_over(l, db, q.os, err))
         return false;
     l->seq = until;
     return true;
 }
 
-bool lengths_take(struct lengths *l, sqlite3 *db, struct length_ref *out, struct error *err)
+bool lengths_take(struct lengths *l, struct db *db, struct length_ref *out, struct error *err)
 {
     int64_t until;
 

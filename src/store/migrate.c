@@ -19,14 +19,15 @@
 #include "base/log.h"
 #include "sys/sys.h"
 
-static bool read_int(sqlite3 *db, const char *sql, int64_t *out, struct error *err)
+static bool read_int(struct db *db, const char *sql, int64_t *out, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     bool has_row;
 
-    if (!db_prepare(db, sql, &q, err) || !db_step(db, q, &has_row, "look at the database", err))
+    if (!db_prepare(db, sql, &q, err) ||
+        !db_step(db, q.os, &has_row, "look at the database", err))
         return false;
-    *out = has_row ? sqlite3_column_int64(q, 0) : 0;
+    *out = has_row ? sqlite3_column_int64(q.os, 0) : 0;
     return true;
 }
 
@@ -54,14 +55,15 @@ static struct str uri_of(struct arena *a, const char *path, bool is_immutable)
     return arena_dup(a, buf_str(&b));
 }
 
-static bool open_to_look(const char *path, bool is_immutable, sqlite3 **out, struct error *err)
+static bool open_to_look(const char *path, bool is_immutable, struct db **out,
+                         struct error *err)
 {
     AUTO_ARENA a = {0};
-    const int flags = SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX;
 
-    if (sqlite3_open_v2(uri_of(&a, path, is_immutable).ptr, out, flags, NULL) != SQLITE_OK)
-        return db_error(*out, err, path);
-    sqlite3_busy_timeout(*out, STORE_BUSY_TIMEOUT_MS);
+    if (!db_open_file(uri_of(&a, path, is_immutable).ptr, path,
+                      SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, out, err))
+        return false;
+    sqlite3_busy_timeout((*out)->os, STORE_BUSY_TIMEOUT_MS);
     return true;
 }
 
@@ -74,7 +76,8 @@ static bool read_header(const char *path, unsigned char out[HEADER_BYTES], struc
     memset(out, 0, HEADER_BYTES);
     if (!open_to_look(path, true, &db, err))
         return false;
-    if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK && file)
+    if (sqlite3_file_control(db->os, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK &&
+        file)
         (void)file->pMethods->xRead(file, out, HEADER_BYTES, 0); /* a short file leaves zeros */
     return true;
 }
@@ -147,9 +150,9 @@ void migrate_create(const char *path)
 
 /* -- the schema ------------------------------------------------------------------------------- */
 
-static bool set_version(sqlite3 *db, int version, struct error *err)
+static bool set_version(struct db *db, int version, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     char sql[64];
 
     snprintf(sql, sizeof(sql), "PRAGMA user_version = %d", version);
@@ -157,23 +160,23 @@ static bool set_version(sqlite3 *db, int version, struct error *err)
         !db_prepare(db, "INSERT OR REPLACE INTO meta (name, value) VALUES ('written_by', ?1)",
                     &q, err))
         return false;
-    db_bind_str(q, 1, STR(MEMORYD_VERSION));
-    return db_run(db, q, "write the schema's version", err);
+    db_bind_str(q.os, 1, STR(MEMORYD_VERSION));
+    return db_run(db, q.os, "write the schema's version", err);
 }
 
 /* Which memoryd changed the schema last; "a newer version" where a future one no longer says. */
-static struct str written_by(struct arena *a, sqlite3 *db)
+static struct str written_by(struct arena *a, struct db *db)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     bool has_row = false;
 
     if (db_prepare(db, "SELECT value FROM meta WHERE name = 'written_by'", &q, NULL) &&
-        db_step(db, q, &has_row, "read the schema's version", NULL) && has_row)
-        return db_column_str(a, q, 0);
+        db_step(db, q.os, &has_row, "read the schema's version", NULL) && has_row)
+        return db_column_str(a, q.os, 0);
     return STR("a newer version");
 }
 
-static bool read_version(sqlite3 *db, const char *path, int *out, struct error *err)
+static bool read_version(struct db *db, const char *path, int *out, struct error *err)
 {
     AUTO_ARENA a = {0};
     int64_t version;
@@ -190,7 +193,7 @@ static bool read_version(sqlite3 *db, const char *path, int *out, struct error *
     return true;
 }
 
-static bool run_migrations(sqlite3 *db, const char *path, struct error *err)
+static bool run_migrations(struct db *db, const char *path, struct error *err)
 {
     char mark[64];
     int version; /* read again: another process may have been faster */
@@ -205,17 +208,17 @@ static bool run_migrations(sqlite3 *db, const char *path, struct error *err)
     return true;
 }
 
-static bool bring_up_to_date(sqlite3 *db, const char *path, struct error *err)
+static bool bring_up_to_date(struct db *db, const char *path, struct error *err)
 {
     if (!db_exec(db, "BEGIN EXCLUSIVE", err))
         return error_wrap(err, "%s", path);
     if (run_migrations(db, path, err) && db_exec(db, "COMMIT", err))
         return true;
-    sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    sqlite3_exec(db->os, "ROLLBACK", NULL, NULL, NULL);
     return false;
 }
 
-bool migrate(sqlite3 *db, const char *path, struct error *err)
+bool migrate(struct db *db, const char *path, struct error *err)
 {
     int version;
 
@@ -223,16 +226,16 @@ bool migrate(sqlite3 *db, const char *path, struct error *err)
            (version == store_n_migrations || bring_up_to_date(db, path, err));
 }
 
-bool migrate_journal(sqlite3 *db, const char *path, struct error *err)
+bool migrate_journal(struct db *db, const char *path, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     bool has_row;
     const char *mode;
 
     if (!db_prepare(db, "PRAGMA journal_mode = WAL", &q, err) ||
-        !db_step(db, q, &has_row, "switch to the write-ahead log", err))
+        !db_step(db, q.os, &has_row, "switch to the write-ahead log", err))
         return error_wrap(err, "%s", path);
-    mode = has_row ? (const char *)sqlite3_column_text(q, 0) : "";
+    mode = has_row ? (const char *)sqlite3_column_text(q.os, 0) : "";
     if (!str_eq_c(str_c(mode),
                   "wal")) /* a file system without shared memory, such as a network's */
         log_event(LOG_WARN, "store.journal",

@@ -13,11 +13,11 @@
  * microseconds, and nobody sees that difference there. */
 #define EXACT_PLACES 40
 
-static bool allowed_rows(struct arena *a, sqlite3 *db, struct str space,
+static bool allowed_rows(struct arena *a, struct db *db, struct str space,
                          const struct memory_filter *filter, struct bitmap *out,
                          struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     AUTO_BUF sql = {0};
     bool has_row = true;
     int64_t row;
@@ -26,11 +26,11 @@ static bool allowed_rows(struct arena *a, sqlite3 *db, struct str space,
     filter_sql(filter, &sql);
     if (!db_prepare(db, buf_cstr(&sql), &q, err))
         return false;
-    filter_bind(a, q, space, filter);
+    filter_bind(a, q.os, space, filter);
     while (has_row) {
-        if (!db_step(db, q, &has_row, "apply the filters", err))
+        if (!db_step(db, q.os, &has_row, "apply the filters", err))
             return false;
-        row = has_row ? sqlite3_column_int64(q, 0) : 0;
+        row = has_row ? sqlite3_column_int64(q.os, 0) : 0;
         if (row > 0 && row <= INDEX_ID_MAX)
             bitmap_add(out, row);
     }
@@ -38,7 +38,7 @@ static bool allowed_rows(struct arena *a, sqlite3 *db, struct str space,
 }
 
 /* Up to limit hits by the index as it is now. */
-static bool search_index(struct vector_set *set, struct arena *a, sqlite3 *db,
+static bool search_index(struct vector_set *set, struct arena *a, struct db *db,
                          const struct memory_filter *filter, const float *query, size_t limit,
                          struct index_hit *out, size_t *out_n, struct error *err)
 {
@@ -90,36 +90,36 @@ static int compare_ranked(const void *a, const void *b)
 }
 
 /* The first hits by what is stored; one whose vector is gone meanwhile is left out. */
-static bool read_exactly(const struct vector_set *set, sqlite3 *db, const float *query,
+static bool read_exactly(const struct vector_set *set, struct db *db, const float *query,
                          const struct index_hit *hits, size_t n, struct ranked *out,
                          size_t *out_n, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     *out_n = 0;
     if (!db_prepare(db, "SELECT value FROM vector WHERE row = ?1 AND model = ?2 AND dim = ?3",
                     &q, err))
         return false;
-    db_bind_str(q, 2, str_c(set->model_id));
-    sqlite3_bind_int64(q, 3, (int64_t)set->dim);
+    db_bind_str(q.os, 2, str_c(set->model_id));
+    sqlite3_bind_int64(q.os, 3, (int64_t)set->dim);
     for (size_t i = 0; i < n; i++) {
         bool has_row;
 
-        sqlite3_reset(q);
-        sqlite3_bind_int64(q, 1, hits[i].id);
-        if (!db_step(db, q, &has_row, "read vectors", err))
+        sqlite3_reset(q.os);
+        sqlite3_bind_int64(q.os, 1, hits[i].id);
+        if (!db_step(db, q.os, &has_row, "read vectors", err))
             return false;
         if (has_row)
             out[(*out_n)++] = (struct ranked){
-                hits[i].id, best_cosine(str_n(sqlite3_column_blob(q, 0),
-                                              (size_t)sqlite3_column_bytes(q, 0)),
+                hits[i].id, best_cosine(str_n(sqlite3_column_blob(q.os, 0),
+                                              (size_t)sqlite3_column_bytes(q.os, 0)),
                                         query, set->dim)};
     }
     return true;
 }
 
 /* The hits, best first. */
-static bool rank_hits(const struct vector_set *set, sqlite3 *db, const float *query,
+static bool rank_hits(const struct vector_set *set, struct db *db, const float *query,
                       const struct index_hit *hits, size_t n, struct ranked *out, size_t *out_n,
                       struct error *err)
 {
@@ -157,10 +157,10 @@ bool store_rank_vectors(struct store *s, struct arena *a, struct str space,
     return true;
 }
 
-static bool count_with_vectors(sqlite3 *db, const struct vector_set *set, int64_t *out,
+static bool count_with_vectors(struct db *db, const struct vector_set *set, int64_t *out,
                                struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     bool has_row;
 
     if (!db_prepare(db,
@@ -168,12 +168,12 @@ static bool count_with_vectors(sqlite3 *db, const struct vector_set *set, int64_
                     " WHERE m.space = ?1 AND v.model = ?2 AND v.dim = ?3",
                     &q, err))
         return false;
-    db_bind_str(q, 1, str_c(set->space));
-    db_bind_str(q, 2, str_c(set->model_id));
-    sqlite3_bind_int64(q, 3, (int64_t)set->dim);
-    if (!db_step(db, q, &has_row, "count vectors", err))
+    db_bind_str(q.os, 1, str_c(set->space));
+    db_bind_str(q.os, 2, str_c(set->model_id));
+    sqlite3_bind_int64(q.os, 3, (int64_t)set->dim);
+    if (!db_step(db, q.os, &has_row, "count vectors", err))
         return false;
-    *out = sqlite3_column_int64(q, 0);
+    *out = sqlite3_column_int64(q.os, 0);
     return true;
 }
 
@@ -224,7 +224,7 @@ bool store_get_vectors(struct store *s, struct arena *a, struct str space, int64
                        struct str model_id, struct store_vectors *out, struct error *err)
 {
     AUTO_READER r = {0};
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     struct store_vectors v = {.model_id = model_id};
     bool has_row;
 
@@ -234,11 +234,11 @@ bool store_get_vectors(struct store *s, struct arena *a, struct str space, int64
                     " WHERE m.space = ?1 AND v.row = ?2 AND v.model = ?3",
                     &q, err))
         return false;
-    db_bind_str(q, 1, space);
-    sqlite3_bind_int64(q, 2, row);
-    db_bind_str(q, 3, model_id);
-    if (!db_step(r.db, q, &has_row, "read vectors", err) ||
-        (has_row && !read_vectors(a, q, &v, err)))
+    db_bind_str(q.os, 1, space);
+    sqlite3_bind_int64(q.os, 2, row);
+    db_bind_str(q.os, 3, model_id);
+    if (!db_step(r.db, q.os, &has_row, "read vectors", err) ||
+        (has_row && !read_vectors(a, q.os, &v, err)))
         return false;
     *out = v;
     return true;

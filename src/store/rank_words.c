@@ -53,10 +53,10 @@ static int compare_words(const void *a, const void *b)
 }
 
 /* In how many memories each word stands, up to the limit; the rarest come to the front. */
-static bool count_words(struct arena *a, sqlite3 *db, struct word *words, size_t n,
+static bool count_words(struct arena *a, struct db *db, struct word *words, size_t n,
                         int64_t limit, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     bool has_row;
 
     if (!db_prepare(db,
@@ -64,13 +64,13 @@ static bool count_words(struct arena *a, sqlite3 *db, struct word *words, size_t
                     " (SELECT 1 FROM memory_fts WHERE memory_fts MATCH ?1 LIMIT ?2)",
                     &q, err))
         return false;
-    sqlite3_bind_int64(q, 2, limit);
+    sqlite3_bind_int64(q.os, 2, limit);
     for (size_t i = 0; i < n; i++) {
-        sqlite3_reset(q);
-        db_bind_str(q, 1, match_expression(a, &words[i].text, 1));
-        if (!db_step(db, q, &has_row, "count words", err))
+        sqlite3_reset(q.os);
+        db_bind_str(q.os, 1, match_expression(a, &words[i].text, 1));
+        if (!db_step(db, q.os, &has_row, "count words", err))
             return false;
-        words[i].n = sqlite3_column_int64(q, 0);
+        words[i].n = sqlite3_column_int64(q.os, 0);
     }
     qsort(words, n, sizeof(*words), compare_words);
     return true;
@@ -82,7 +82,7 @@ struct choice { /* the words to rank by, and how many memories have each */
     size_t n;
 };
 
-static bool choose_words(struct arena *a, sqlite3 *db, const struct str *texts, size_t n,
+static bool choose_words(struct arena *a, struct db *db, const struct str *texts, size_t n,
                          struct choice *out, struct error *err)
 {
     struct word *words = ARENA_NEW(a, struct word, n);
@@ -112,7 +112,7 @@ static bool choose_words(struct arena *a, sqlite3 *db, const struct str *texts, 
 
 /* -- the ranking ------------------------------------------------------------------------------- */
 
-static bool read_ranking(struct arena *a, sqlite3 *db, sqlite3_stmt *q, size_t limit,
+static bool read_ranking(struct arena *a, struct db *db, sqlite3_stmt *q, size_t limit,
                          struct word_ranking *out, struct error *err)
 {
     struct ranked *list = ARENA_NEW(a, struct ranked, limit);
@@ -132,15 +132,15 @@ static bool read_ranking(struct arena *a, sqlite3 *db, sqlite3_stmt *q, size_t l
 }
 
 /* The greatest row stands for the number of memories: of a logarithm, that is near enough. */
-static bool read_rare_score(sqlite3 *db, double *out, struct error *err)
+static bool read_rare_score(struct db *db, double *out, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     bool has_row;
 
     if (!db_prepare(db, "SELECT max(row) FROM memory", &q, err) ||
-        !db_step(db, q, &has_row, "search by words", err))
+        !db_step(db, q.os, &has_row, "search by words", err))
         return false;
-    *out = RARE_SCORE * log1p(sqlite3_column_double(q, 0));
+    *out = RARE_SCORE * log1p(sqlite3_column_double(q.os, 0));
     return true;
 }
 
@@ -148,7 +148,7 @@ static bool read_rare_score(sqlite3 *db, double *out, struct error *err)
 #define MARGIN 50
 
 struct word_search {
-    sqlite3 *db;
+    struct db *db;
     struct str space;
     const struct memory_filter *filter;
     struct str expression;
@@ -160,7 +160,7 @@ struct word_search {
 static bool rank(struct arena *a, const struct word_search *w, bool is_shallow,
                  struct word_ranking *out, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     AUTO_BUF sql = {0};
 
     buf_add_c(&sql,
@@ -176,12 +176,12 @@ static bool rank(struct arena *a, const struct word_search *w, bool is_shallow,
     buf_add_c(&sql, " ORDER BY f.score DESC, m.row LIMIT ?21");
     if (!db_prepare(w->db, buf_cstr(&sql), &q, err))
         return false;
-    filter_bind(a, q, w->space, w->filter);
-    db_bind_str(q, FILTER_PARAM_FREE, w->expression);
-    sqlite3_bind_int64(q, FILTER_PARAM_FREE + 1, (int64_t)w->limit);
-    sqlite3_bind_pointer(q, FILTER_PARAM_FREE + 2, w->rule, SCORE_RULE_TYPE, NULL);
-    sqlite3_bind_int64(q, FILTER_PARAM_FREE + 3, (int64_t)(w->limit + MARGIN));
-    return read_ranking(a, w->db, q, w->limit, out, err);
+    filter_bind(a, q.os, w->space, w->filter);
+    db_bind_str(q.os, FILTER_PARAM_FREE, w->expression);
+    sqlite3_bind_int64(q.os, FILTER_PARAM_FREE + 1, (int64_t)w->limit);
+    sqlite3_bind_pointer(q.os, FILTER_PARAM_FREE + 2, w->rule, SCORE_RULE_TYPE, NULL);
+    sqlite3_bind_int64(q.os, FILTER_PARAM_FREE + 3, (int64_t)(w->limit + MARGIN));
+    return read_ranking(a, w->db, q.os, w->limit, out, err);
 }
 
 bool store_rank_words(struct store *s, struct arena *a, struct str space,

@@ -62,7 +62,7 @@ bool read_memory(struct arena *a, sqlite3_stmt *q, struct memory *out, struct er
 }
 
 /* All rows of q, which selects MEMORY_COLUMNS, as an array in the arena. */
-static bool read_memories(struct arena *a, sqlite3 *db, sqlite3_stmt *q, struct memory **out,
+static bool read_memories(struct arena *a, struct db *db, sqlite3_stmt *q, struct memory **out,
                           size_t *out_n, struct error *err)
 {
     struct memories list = {0};
@@ -88,27 +88,27 @@ static bool read_memories(struct arena *a, sqlite3 *db, sqlite3_stmt *q, struct 
 
 /* -- one memory ------------------------------------------------------------------------------- */
 
-static bool read_exact(struct arena *a, sqlite3 *db, struct str space, struct str hash,
+static bool read_exact(struct arena *a, struct db *db, struct str space, struct str hash,
                        struct memory **out, size_t *out_n, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     if (!db_prepare(db,
                     "SELECT" MEMORY_COLUMNS "FROM memory m WHERE m.space = ?1 AND m.hash = ?2",
                     &q, err))
         return false;
-    db_bind_str(q, 1, space);
-    db_bind_str(q, 2, hash);
-    return read_memories(a, db, q, out, out_n, err);
+    db_bind_str(q.os, 1, space);
+    db_bind_str(q.os, 2, hash);
+    return read_memories(a, db, q.os, out, out_n, err);
 }
 
 /* Those whose hash begins so, two at most: enough to know that one is not alone. The upper end is
  * the prefix with a byte behind it that no UTF-8 text has. */
-static bool read_prefix(struct arena *a, sqlite3 *db, struct str space, struct str prefix,
+static bool read_prefix(struct arena *a, struct db *db, struct str space, struct str prefix,
                         enum trash_filter trash, struct memory **out, size_t *out_n,
                         struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     if (!db_prepare(db,
                     "SELECT" MEMORY_COLUMNS "FROM memory m"
@@ -116,11 +116,11 @@ static bool read_prefix(struct arena *a, sqlite3 *db, struct str space, struct s
                     " AND (?4 = 2 OR (m.deleted_ms > 0) = (?4 = 1)) LIMIT 2",
                     &q, err))
         return false;
-    db_bind_str(q, 1, space);
-    db_bind_str(q, 2, prefix);
-    db_bind_str(q, 3, arena_printf(a, STR_FMT "\xff", STR_ARG(prefix)));
-    sqlite3_bind_int(q, 4, (int)trash);
-    return read_memories(a, db, q, out, out_n, err);
+    db_bind_str(q.os, 1, space);
+    db_bind_str(q.os, 2, prefix);
+    db_bind_str(q.os, 3, arena_printf(a, STR_FMT "\xff", STR_ARG(prefix)));
+    sqlite3_bind_int(q.os, 4, (int)trash);
+    return read_memories(a, db, q.os, out, out_n, err);
 }
 
 static bool is_wanted(const struct memory *m, enum trash_filter trash)
@@ -148,7 +148,7 @@ bool store_get(struct store *s, struct arena *a, struct str space, struct str ha
     return true;
 }
 
-static bool read_row(struct arena *a, sqlite3 *db, sqlite3_stmt *q, int64_t row,
+static bool read_row(struct arena *a, struct db *db, sqlite3_stmt *q, int64_t row,
                      struct memory *out, bool *out_found, struct error *err)
 {
     sqlite3_reset(q);
@@ -161,7 +161,7 @@ bool store_get_rows(struct store *s, struct arena *a, struct str space, const in
                     size_t n_rows, struct memory **out, size_t *out_n, struct error *err)
 {
     AUTO_READER r = {0};
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     struct memory *list = ARENA_NEW(a, struct memory, n_rows);
     size_t n = 0;
 
@@ -170,11 +170,11 @@ bool store_get_rows(struct store *s, struct arena *a, struct str space, const in
                     "SELECT" MEMORY_COLUMNS "FROM memory m WHERE m.space = ?1 AND m.row = ?2",
                     &q, err))
         return false;
-    db_bind_str(q, 1, space);
+    db_bind_str(q.os, 1, space);
     for (size_t i = 0; i < n_rows; i++) {
         bool is_found;
 
-        if (!read_row(a, r.db, q, rows[i], &list[n], &is_found, err))
+        if (!read_row(a, r.db, q.os, rows[i], &list[n], &is_found, err))
             return false;
         n += is_found;
     }
@@ -185,10 +185,10 @@ bool store_get_rows(struct store *s, struct arena *a, struct str space, const in
 
 /* -- pages ------------------------------------------------------------------------------------ */
 
-static bool count_matches(struct arena *a, sqlite3 *db, struct str space,
+static bool count_matches(struct arena *a, struct db *db, struct str space,
                           const struct memory_filter *filter, size_t *out, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     AUTO_BUF sql = {0};
     bool has_row;
 
@@ -196,10 +196,10 @@ static bool count_matches(struct arena *a, sqlite3 *db, struct str space,
     filter_sql(filter, &sql);
     if (!db_prepare(db, buf_cstr(&sql), &q, err))
         return false;
-    filter_bind(a, q, space, filter);
-    if (!db_step(db, q, &has_row, "count memories", err))
+    filter_bind(a, q.os, space, filter);
+    if (!db_step(db, q.os, &has_row, "count memories", err))
         return false;
-    *out = has_row ? (size_t)sqlite3_column_int64(q, 0) : 0;
+    *out = has_row ? (size_t)sqlite3_column_int64(q.os, 0) : 0;
     return true;
 }
 
@@ -207,11 +207,11 @@ struct page {
     size_t offset, limit;
 };
 
-static bool read_page(struct arena *a, sqlite3 *db, struct str space,
+static bool read_page(struct arena *a, struct db *db, struct str space,
                       const struct memory_filter *filter, struct page page, struct memory **out,
                       size_t *out_n, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     AUTO_BUF sql = {0};
 
     buf_add_c(&sql, "SELECT" MEMORY_COLUMNS "FROM memory m WHERE m.space = ?1");
@@ -219,10 +219,10 @@ static bool read_page(struct arena *a, sqlite3 *db, struct str space,
     buf_add_c(&sql, " ORDER BY m.created_ms DESC, m.row DESC LIMIT ?20 OFFSET ?21");
     if (!db_prepare(db, buf_cstr(&sql), &q, err))
         return false;
-    filter_bind(a, q, space, filter);
-    sqlite3_bind_int64(q, FILTER_PARAM_FREE, (int64_t)page.limit);
-    sqlite3_bind_int64(q, FILTER_PARAM_FREE + 1, (int64_t)page.offset);
-    return read_memories(a, db, q, out, out_n, err);
+    filter_bind(a, q.os, space, filter);
+    sqlite3_bind_int64(q.os, FILTER_PARAM_FREE, (int64_t)page.limit);
+    sqlite3_bind_int64(q.os, FILTER_PARAM_FREE + 1, (int64_t)page.offset);
+    return read_memories(a, db, q.os, out, out_n, err);
 }
 
 bool store_list(struct store *s, struct arena *a, struct str space,
@@ -249,7 +249,7 @@ bool store_list_hashes(struct store *s, struct arena *a, struct str space,
                        size_t *out_n, struct error *err)
 {
     AUTO_READER r = {0};
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     AUTO_BUF sql = {0};
     struct hashes list = {0};
     bool has_row = true, is_ok = true;
@@ -262,11 +262,11 @@ bool store_list_hashes(struct store *s, struct arena *a, struct str space,
     buf_add_c(&sql, " ORDER BY m.row");
     if (!reader_take(s, &r, err) || !db_prepare(r.db, buf_cstr(&sql), &q, err))
         return false;
-    filter_bind(a, q, space, filter);
+    filter_bind(a, q.os, space, filter);
     while (is_ok && has_row) {
-        is_ok = db_step(r.db, q, &has_row, "apply the filters", err);
+        is_ok = db_step(r.db, q.os, &has_row, "apply the filters", err);
         if (is_ok && has_row)
-            VEC_PUSH(&list, db_column_str(a, q, 0));
+            VEC_PUSH(&list, db_column_str(a, q.os, 0));
     }
     copy = ARENA_NEW(a, struct str, list.len);
     if (list.len)
@@ -282,7 +282,7 @@ bool store_list_by_row(struct store *s, struct arena *a, struct str space, struc
                        struct error *err)
 {
     AUTO_READER r = {0};
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     if (!reader_take(s, &r, err) ||
         !db_prepare(r.db,
@@ -293,9 +293,9 @@ bool store_list_by_row(struct store *s, struct arena *a, struct str space, struc
                     " ORDER BY m.row LIMIT ?4",
                     &q, err))
         return false;
-    db_bind_str(q, 1, space);
-    sqlite3_bind_int64(q, 2, after_row);
-    db_bind_str(q, 3, model_id);
-    sqlite3_bind_int64(q, 4, (int64_t)limit);
-    return read_memories(a, r.db, q, out, out_n, err);
+    db_bind_str(q.os, 1, space);
+    sqlite3_bind_int64(q.os, 2, after_row);
+    db_bind_str(q.os, 3, model_id);
+    sqlite3_bind_int64(q.os, 4, (int64_t)limit);
+    return read_memories(a, r.db, q.os, out, out_n, err);
 }

@@ -76,15 +76,15 @@ static void score(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context
     sqlite3_result_double(out, sum);
 }
 
-bool score_register(sqlite3 *db, struct error *err)
+bool score_register(struct db *db, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     fts5_api *api = NULL;
 
     if (!db_prepare(db, "SELECT fts5(?1)", &q, err))
         return false;
-    sqlite3_bind_pointer(q, 1, &api, "fts5_api_ptr", NULL);
-    if (!db_run(db, q, "full-text search", err))
+    sqlite3_bind_pointer(q.os, 1, &api, "fts5_api_ptr", NULL);
+    if (!db_run(db, q.os, "full-text search", err))
         return false;
     if (!api || api->xCreateFunction(api, "memory_score", NULL, score, NULL) != SQLITE_OK)
         return error_set(err, ERROR_INTERNAL, "this SQLite has no full-text search (FTS5)");

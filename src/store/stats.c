@@ -7,8 +7,8 @@
 
 struct counts VEC(struct store_count);
 
-static bool read_counts(struct arena *a, sqlite3 *db, sqlite3_stmt *q, struct store_count **out,
-                        size_t *out_n, struct error *err)
+static bool read_counts(struct arena *a, struct db *db, sqlite3_stmt *q,
+                        struct store_count **out, size_t *out_n, struct error *err)
 {
     struct counts list = {0};
     bool has_row = true, is_ok = true;
@@ -32,18 +32,18 @@ static bool read_counts(struct arena *a, sqlite3 *db, sqlite3_stmt *q, struct st
 }
 
 /* A statement with the space as ?1 that gives one number. */
-static bool read_number(sqlite3 *db, const char *sql, struct str space, int64_t *out,
+static bool read_number(struct db *db, const char *sql, struct str space, int64_t *out,
                         struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     bool has_row;
 
     if (!db_prepare(db, sql, &q, err))
         return false;
-    db_bind_str(q, 1, space);
-    if (!db_step(db, q, &has_row, "count", err))
+    db_bind_str(q.os, 1, space);
+    if (!db_step(db, q.os, &has_row, "count", err))
         return false;
-    *out = has_row ? sqlite3_column_int64(q, 0) : 0;
+    *out = has_row ? sqlite3_column_int64(q.os, 0) : 0;
     return true;
 }
 
@@ -52,7 +52,7 @@ bool store_count_tags(struct store *s, struct arena *a, struct str space, size_t
                       struct error *err)
 {
     AUTO_READER r = {0};
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     if (!reader_take(s, &r, err) ||
         !read_number(
@@ -67,16 +67,16 @@ bool store_count_tags(struct store *s, struct arena *a, struct str space, size_t
             " GROUP BY t.tag ORDER BY n DESC, t.tag LIMIT ?2",
             &q, err))
         return false;
-    db_bind_str(q, 1, space);
-    sqlite3_bind_int64(q, 2, (int64_t)limit);
-    return read_counts(a, r.db, q, out, out_n, err);
+    db_bind_str(q.os, 1, space);
+    sqlite3_bind_int64(q.os, 2, (int64_t)limit);
+    return read_counts(a, r.db, q.os, out, out_n, err);
 }
 
 bool store_count_types(struct store *s, struct arena *a, struct str space,
                        struct store_count **out, size_t *out_n, struct error *err)
 {
     AUTO_READER r = {0};
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     if (!reader_take(s, &r, err) ||
         !db_prepare(r.db,
@@ -84,8 +84,8 @@ bool store_count_types(struct store *s, struct arena *a, struct str space,
                     " GROUP BY type ORDER BY n DESC, type",
                     &q, err))
         return false;
-    db_bind_str(q, 1, space);
-    return read_counts(a, r.db, q, out, out_n, err);
+    db_bind_str(q.os, 1, space);
+    return read_counts(a, r.db, q.os, out, out_n, err);
 }
 
 static int64_t bytes_on_disk(const struct store *s)
@@ -103,10 +103,10 @@ static int64_t bytes_on_disk(const struct store *s)
     return sum;
 }
 
-static bool read_totals(sqlite3 *db, struct str space, struct str model_id,
+static bool read_totals(struct db *db, struct str space, struct str model_id,
                         struct store_stats *out, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     bool has_row;
 
     if (!db_prepare(db,
@@ -120,17 +120,17 @@ static bool read_totals(sqlite3 *db, struct str space, struct str model_id,
                     " FROM memory m WHERE space = ?1",
                     &q, err))
         return false;
-    db_bind_str(q, 1, space);
-    db_bind_str(q, 2, model_id);
-    if (!db_step(db, q, &has_row, "count memories", err))
+    db_bind_str(q.os, 1, space);
+    db_bind_str(q.os, 2, model_id);
+    if (!db_step(db, q.os, &has_row, "count memories", err))
         return false;
     *out = (struct store_stats){
-        .n_live = sqlite3_column_int64(q, 0),
-        .n_superseded = sqlite3_column_int64(q, 1),
-        .n_trashed = sqlite3_column_int64(q, 2),
-        .n_with_vector = sqlite3_column_int64(q, 3),
-        .oldest_ms = sqlite3_column_int64(q, 4),
-        .newest_ms = sqlite3_column_int64(q, 5),
+        .n_live = sqlite3_column_int64(q.os, 0),
+        .n_superseded = sqlite3_column_int64(q.os, 1),
+        .n_trashed = sqlite3_column_int64(q.os, 2),
+        .n_with_vector = sqlite3_column_int64(q.os, 3),
+        .oldest_ms = sqlite3_column_int64(q.os, 4),
+        .newest_ms = sqlite3_column_int64(q.os, 5),
     };
     return true;
 }
@@ -164,7 +164,7 @@ bool store_count_created(struct store *s, struct str space, int64_t from_ms, int
                          int64_t *out, struct error *err)
 {
     AUTO_READER r = {0};
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     bool has_row;
 
     if (!reader_take(s, &r, err) ||
@@ -173,12 +173,12 @@ bool store_count_created(struct store *s, struct str space, int64_t from_ms, int
                     " AND created_ms >= ?2 AND created_ms < ?3",
                     &q, err))
         return false;
-    db_bind_str(q, 1, space);
-    sqlite3_bind_int64(q, 2, from_ms);
-    sqlite3_bind_int64(q, 3, until_ms);
-    if (!db_step(r.db, q, &has_row, "count memories", err))
+    db_bind_str(q.os, 1, space);
+    sqlite3_bind_int64(q.os, 2, from_ms);
+    sqlite3_bind_int64(q.os, 3, until_ms);
+    if (!db_step(r.db, q.os, &has_row, "count memories", err))
         return false;
-    *out = has_row ? sqlite3_column_int64(q, 0) : 0;
+    *out = has_row ? sqlite3_column_int64(q.os, 0) : 0;
     return true;
 }
 
@@ -191,14 +191,14 @@ static bool check_structure(struct store *s, struct arena *a, struct str *out_pr
                             struct error *err)
 {
     AUTO_READER r = {0};
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     bool has_row;
     struct str found, heading;
 
     if (!reader_take(s, &r, err) || !db_prepare(r.db, "PRAGMA quick_check(1)", &q, err) ||
-        !db_step(r.db, q, &has_row, "check the database", err))
+        !db_step(r.db, q.os, &has_row, "check the database", err))
         return false;
-    found = has_row ? db_column_str(a, q, 0) : STR("the check gave no answer");
+    found = has_row ? db_column_str(a, q.os, 0) : STR("the check gave no answer");
     *out_problem = (struct str){0};
     if (str_eq_c(found, "ok"))
         return true;
@@ -219,11 +219,11 @@ static bool check_words(struct store *s, struct str *out_problem, struct error *
     if (!write_begin(s, &w, err) ||
         !db_exec(w.db, "UPDATE meta SET value = value || '' WHERE name = 'written_by'", err))
         return false;
-    if (sqlite3_exec(w.db,
+    if (sqlite3_exec(w.db->os,
                      "INSERT INTO memory_fts (memory_fts, rank) VALUES ('integrity-check', 1)",
                      NULL, NULL, NULL) == SQLITE_OK)
         return true;
-    if ((sqlite3_errcode(w.db) & 0xff) != SQLITE_CORRUPT)
+    if ((sqlite3_errcode(w.db->os) & 0xff) != SQLITE_CORRUPT)
         return db_error(w.db, err, "check the word index");
     *out_problem = STR("the word index does not match the memories; " SEE_DAMAGED);
     return true;

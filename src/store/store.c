@@ -74,8 +74,8 @@ void store_close(struct store *s)
     lengths_free(s->lengths);
     vectors_free(s->vectors);
     for (size_t i = 0; i < s->n_idle; i++)
-        sqlite3_close(s->idle[i]);
-    sqlite3_close(s->writer); /* last: it checkpoints the WAL */
+        db_close(s->idle[i]);
+    db_close(s->writer); /* last: it checkpoints the WAL */
     cond_deinit(&s->reader_back);
     mutex_deinit(&s->touch_lock);
     mutex_deinit(&s->read_lock);
@@ -90,7 +90,7 @@ void store_close(struct store *s)
 }
 
 /* An idle reader, or NULL with the right to open one. */
-static sqlite3 *wait_for_reader(struct store *s)
+static struct db *wait_for_reader(struct store *s)
 {
     MUTEX_SCOPE(&s->read_lock);
 
@@ -110,7 +110,7 @@ static void return_right(struct store *s)
     cond_signal(&s->reader_back);
 }
 
-static void return_reader(struct store *s, sqlite3 *db)
+static void return_reader(struct store *s, struct db *db)
 {
     MUTEX_SCOPE(&s->read_lock);
 
@@ -120,7 +120,7 @@ static void return_reader(struct store *s, sqlite3 *db)
 
 bool reader_take(struct store *s, struct reader *out, struct error *err)
 {
-    sqlite3 *db = wait_for_reader(s);
+    struct db *db = wait_for_reader(s);
 
     if (!db && !db_open(s, true, &db, err)) {
         return_right(s);
@@ -138,7 +138,7 @@ void reader_give_back(struct reader *r)
 {
     if (!r->store)
         return;
-    sqlite3_exec(r->db, "COMMIT", NULL, NULL, NULL);
+    sqlite3_exec(r->db->os, "COMMIT", NULL, NULL, NULL);
     return_reader(r->store, r->db);
     *r = (struct reader){0};
 }

@@ -41,7 +41,7 @@ struct store {
     size_t n_pragmas;
 
     struct mutex write_lock; /* guards the next four: one change at a time */
-    sqlite3 *writer;
+    struct db *writer;
     struct commit_group *group; /* of the open transaction; NULL: no change in it yet */
     size_t n_joined;            /* changes in it */
     bool is_suspect; /* SQLite failed in a change; the writer is opened anew before the next */
@@ -53,7 +53,7 @@ struct store {
 
     struct mutex read_lock; /* guards idle, n_idle, n_readers */
     struct cond reader_back;
-    sqlite3 *idle[STORE_READERS_MAX];
+    struct db *idle[STORE_READERS_MAX];
     size_t n_idle;
     size_t n_readers; /* open ones, idle or lent */
 
@@ -69,33 +69,60 @@ struct store {
 
 /* -- db.c: connections and statements --------------------------------------------------------- */
 
-/* For one thread at a time. A reader's connection refuses to write. */
-NODISCARD bool db_open(const struct store *s, bool is_reader, sqlite3 **out, struct error *err);
-NODISCARD bool db_exec(sqlite3 *db, const char *sql, struct error *err);
-NODISCARD bool db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out, struct error *err);
+#define DB_STATEMENTS_MAX 48 /* prepared ones that a connection keeps for the next time */
+
+struct kept_statement {
+    sqlite3_stmt *os;
+    uint64_t hash; /* of its text */
+    int64_t used_at;
+    bool is_lent;
+};
+
+/* A connection, for one thread at a time. Preparing a statement costs more than most runs of it, so those that
+ * ran are kept. */
+struct db {
+    sqlite3 *os;
+    struct kept_statement kept[DB_STATEMENTS_MAX];
+    size_t n_kept;
+    int64_t n_uses; /* a clock for used_at */
+};
+
+/* A reader's connection refuses to write. */
+NODISCARD bool db_open(const struct store *s, bool is_reader, struct db **out,
+                       struct error *err);
+/* The same with flags and settings of the caller's. file is a path, or a URI if the flags say so; errors
+ * name it as path. */
+NODISCARD bool db_open_file(const char *file, const char *path, int flags, struct db **out,
+                            struct error *err);
+void db_close(struct db *db); /* no statement is lent; takes NULL */
+static inline void db_auto_close(struct db **db)
+{
+    db_close(*db);
+}
+#define AUTO_DB AUTO(db_auto_close) struct db
+
+NODISCARD bool db_exec(struct db *db, const char *sql, struct error *err);
 /* Fills err from the connection's last failure; returns false. */
-bool db_error(sqlite3 *db, struct error *err, const char *what);
+bool db_error(struct db *db, struct error *err, const char *what);
+
+/* A statement that is lent until the end of its scope. */
+struct stmt {
+    sqlite3_stmt *os;
+    struct db *db; /* NULL: nothing lent */
+};
+NODISCARD bool db_prepare(struct db *db, const char *sql, struct stmt *out, struct error *err);
+void stmt_give_back(struct stmt *q); /* takes a zeroed one */
+#define AUTO_STMT AUTO(stmt_give_back) struct stmt
+
 void db_bind_str(sqlite3_stmt *q, int at, struct str s); /* s must live until the last step */
 /* A copy, as UTF-8 even if the file was damaged: bytes that are not become U+FFFD. */
 struct str db_column_str(struct arena *a, sqlite3_stmt *q, int at);
 
 /* Runs q to its end, ignoring rows. */
-NODISCARD bool db_run(sqlite3 *db, sqlite3_stmt *q, const char *what, struct error *err);
+NODISCARD bool db_run(struct db *db, sqlite3_stmt *q, const char *what, struct error *err);
 /* One step: *out_row says whether there is a row. */
-NODISCARD bool db_step(sqlite3 *db, sqlite3_stmt *q, bool *out_row, const char *what,
+NODISCARD bool db_step(struct db *db, sqlite3_stmt *q, bool *out_row, const char *what,
                        struct error *err);
-
-static inline void stmt_finalize(sqlite3_stmt **q)
-{
-    sqlite3_finalize(*q);
-}
-#define AUTO_STMT AUTO(stmt_finalize) sqlite3_stmt
-
-static inline void db_close(sqlite3 **db)
-{
-    sqlite3_close(*db);
-}
-#define AUTO_DB AUTO(db_close) sqlite3
 
 bool store_has_pragma(const struct store *s, struct str name); /* one of the user's */
 
@@ -105,7 +132,7 @@ bool store_has_pragma(const struct store *s, struct str name); /* one of the use
  * statement, and the locks of the file are taken once. */
 struct reader {
     struct store *store;
-    sqlite3 *db;
+    struct db *db;
 };
 NODISCARD bool reader_take(struct store *s, struct reader *out, struct error *err);
 void reader_give_back(struct reader *r); /* takes a zeroed one */
@@ -119,7 +146,7 @@ void writer_deinit(struct store *s);
 /* A change: the writer, within a transaction; undone unless write_commit() came first. */
 struct writer {
     struct store *store; /* NULL: nothing held */
-    sqlite3 *db;
+    struct db *db;
 };
 NODISCARD bool write_begin(struct store *s, struct writer *out, struct error *err);
 /* The same without waiting. False: somebody else writes, or nobody can. */
@@ -132,7 +159,7 @@ void write_end(struct writer *w);
 /* -- touch.c ---------------------------------------------------------------------------------- */
 
 /* Writes the waiting accesses within the open transaction of db. A failure only loses counts. */
-void touch_flush(struct store *s, sqlite3 *db);
+void touch_flush(struct store *s, struct db *db);
 void touch_write(struct store *s); /* the same in a transaction of its own, if any wait */
 
 /* -- keeper.c --------------------------------------------------------------------------------- */
@@ -147,8 +174,8 @@ enum keeper_task {
 };
 /* Never waits. False: there is no keeper. */
 bool keeper_call(struct keeper *k, enum keeper_task task);
-void keeper_watch(struct keeper *k, sqlite3 *writer); /* counts its commits; k may be NULL */
-void keeper_free(struct keeper *k);                   /* ends what it is doing; takes NULL */
+void keeper_watch(struct keeper *k, struct db *writer); /* counts its commits; k may be NULL */
+void keeper_free(struct keeper *k);                     /* ends what it is doing; takes NULL */
 
 /* -- migrate.c -------------------------------------------------------------------------------- */
 
@@ -156,8 +183,8 @@ void keeper_free(struct keeper *k);                   /* ends what it is doing; 
 NODISCARD bool migrate_probe(const char *path, struct error *err);
 void migrate_create(
     const char *path); /* an empty file for its owner only, unless there is one */
-NODISCARD bool migrate(sqlite3 *db, const char *path, struct error *err);
-NODISCARD bool migrate_journal(sqlite3 *db, const char *path, struct error *err); /* to WAL */
+NODISCARD bool migrate(struct db *db, const char *path, struct error *err);
+NODISCARD bool migrate_journal(struct db *db, const char *path, struct error *err); /* to WAL */
 
 /* -- filter.c --------------------------------------------------------------------------------- */
 
@@ -182,7 +209,7 @@ struct length_ref { /* a table as it was when it was taken */
     struct length_table *table;
 };
 /* As of db's transaction, or later. db: any reader. */
-NODISCARD bool lengths_take(struct lengths *l, sqlite3 *db, struct length_ref *out,
+NODISCARD bool lengths_take(struct lengths *l, struct db *db, struct length_ref *out,
                             struct error *err);
 void lengths_give_back(struct length_ref *r); /* takes a zeroed one */
 #define AUTO_LENGTHS AUTO(lengths_give_back) struct length_ref
@@ -200,7 +227,7 @@ struct score_rule {
     bool is_ready; /* idf and mean_length are known */
 };
 /* Makes memory_score() known to a connection: BM25, larger is better. */
-NODISCARD bool score_register(sqlite3 *db, struct error *err);
+NODISCARD bool score_register(struct db *db, struct error *err);
 
 /* -- steps.c: what changes are made of, inside the caller's transaction ------------------------ */
 
@@ -211,23 +238,23 @@ struct state { /* of a memory inside a transaction */
     bool is_live;
     bool is_superseded;
 };
-NODISCARD bool step_read_state(sqlite3 *db, struct str space, struct str hash,
+NODISCARD bool step_read_state(struct db *db, struct str space, struct str hash,
                                struct state *out, struct error *err);
 bool step_not_found(struct str hash, struct error *err); /* false, and says so */
 
 /* Keeps the state before a change; with its content if the change may replace that. */
-NODISCARD bool step_keep_revision(sqlite3 *db, int64_t row, int64_t now_ms, bool has_content,
+NODISCARD bool step_keep_revision(struct db *db, int64_t row, int64_t now_ms, bool has_content,
                                   struct error *err);
 
 /* The full-text index. A row must be live for both; it is taken out before its text or tags change. */
-NODISCARD bool step_words_add(sqlite3 *db, int64_t row, struct error *err);
-NODISCARD bool step_words_remove(sqlite3 *db, int64_t row, struct error *err);
+NODISCARD bool step_words_add(struct db *db, int64_t row, struct error *err);
+NODISCARD bool step_words_remove(struct db *db, int64_t row, struct error *err);
 
 /* Replaces all tags; a repeated one counts once. */
-NODISCARD bool step_set_tags(sqlite3 *db, int64_t row, struct str space, const struct str *tags,
-                             size_t n_tags, struct error *err);
+NODISCARD bool step_set_tags(struct db *db, int64_t row, struct str space,
+                             const struct str *tags, size_t n_tags, struct error *err);
 /* v NULL or without parts: leaves them. *out_n: how many memories of the space got them. */
-NODISCARD bool step_put_vectors(sqlite3 *db, struct str space, int64_t row,
+NODISCARD bool step_put_vectors(struct db *db, struct str space, int64_t row,
                                 const struct store_vectors *v, int *out_n, struct error *err);
 
 struct log_entry {
@@ -237,7 +264,7 @@ struct log_entry {
     int64_t revision;
     struct str detail; /* empty: {} */
 };
-NODISCARD bool step_log(sqlite3 *db, const struct store_actor *who, const struct log_entry *e,
+NODISCARD bool step_log(struct db *db, const struct store_actor *who, const struct log_entry *e,
                         struct error *err);
 
 /* -- read.c ----------------------------------------------------------------------------------- */
@@ -276,7 +303,7 @@ struct vector_set { /* the vectors of one space and model */
 struct vectors *vectors_new(struct store *s);
 const char *vectors_path(const struct vectors *v);
 /* Writes files of what has none yet. db: any connection. Nobody searches any more. */
-void vectors_save(struct vectors *v, sqlite3 *db);
+void vectors_save(struct vectors *v, struct db *db);
 /* The same for those that grew much since they were saved, while others search. */
 void vectors_save_due(struct store *s);
 void vectors_free(struct vectors *v);
@@ -288,17 +315,17 @@ NODISCARD bool vectors_take(struct vectors *v, struct str space, struct str mode
 void vectors_give_back(struct vector_set **set); /* takes the address of a NULL */
 #define AUTO_VECTOR_SET AUTO(vectors_give_back) struct vector_set
 /* Takes over what changed since. db: any reader. */
-NODISCARD bool vectors_follow(struct vector_set *set, sqlite3 *db, struct error *err);
-NODISCARD bool vectors_last_change(sqlite3 *db, int64_t *out, struct error *err);
+NODISCARD bool vectors_follow(struct vector_set *set, struct db *db, struct error *err);
+NODISCARD bool vectors_last_change(struct db *db, int64_t *out, struct error *err);
 
 /* -- checkpoint.c: indexes as files ------------------------------------------------------------- */
 
 #define CHECKPOINT_ROWS_MIN 1000 /* fewer are read from the database as fast */
 
 /* Fills the set, whose lock is held, from its file. False: there is none that is of use. */
-bool checkpoint_load(struct vector_set *set, sqlite3 *db);
+bool checkpoint_load(struct vector_set *set, struct db *db);
 /* Writes the set's file if it is due, which is asked under the set's lock. Writing needs no lock. */
-void checkpoint_save(struct vector_set *set, sqlite3 *db,
+void checkpoint_save(struct vector_set *set, struct db *db,
                      bool (*is_due)(const struct vector_set *));
 /* Of all spaces and models: they hold something of memories that are removed for good. */
 void checkpoint_delete_all(const char *db_path);

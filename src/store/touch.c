@@ -94,9 +94,9 @@ static size_t take_all(struct store *s, struct touch *out)
     return n;
 }
 
-void touch_flush(struct store *s, sqlite3 *db)
+void touch_flush(struct store *s, struct db *db)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     struct touch touches[STORE_TOUCHES_MAX];
     size_t n = take_all(s, touches);
 
@@ -106,11 +106,11 @@ void touch_flush(struct store *s, sqlite3 *db)
                               &q, NULL))
         return;
     for (size_t i = 0; i < n; i++) {
-        sqlite3_reset(q);
-        sqlite3_bind_int64(q, 1, touches[i].row);
-        sqlite3_bind_int64(q, 2, touches[i].at_ms);
-        sqlite3_bind_int64(q, 3, touches[i].n);
-        if (!db_run(db, q, "count an access", NULL))
+        sqlite3_reset(q.os);
+        sqlite3_bind_int64(q.os, 1, touches[i].row);
+        sqlite3_bind_int64(q.os, 2, touches[i].at_ms);
+        sqlite3_bind_int64(q.os, 3, touches[i].n);
+        if (!db_run(db, q.os, "count an access", NULL))
             return;
     }
 }

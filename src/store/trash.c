@@ -2,20 +2,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_int.h"
 
-static bool set_deleted(sqlite3 *db, int64_t row, int64_t deleted_ms, struct error *err)
+static bool set_deleted(struct db *db, int64_t row, int64_t deleted_ms, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     if (!db_prepare(db,
                     "UPDATE memory SET deleted_ms = ?2, revision = revision + 1 WHERE row = ?1",
                     &q, err))
         return false;
-    sqlite3_bind_int64(q, 1, row);
-    sqlite3_bind_int64(q, 2, deleted_ms);
-    return db_run(db, q, "write the memory", err);
+    sqlite3_bind_int64(q.os, 1, row);
+    sqlite3_bind_int64(q.os, 2, deleted_ms);
+    return db_run(db, q.os, "write the memory", err);
 }
 
-static bool delete_one(sqlite3 *db, const struct store_actor *who, const struct state *state,
+static bool delete_one(struct db *db, const struct store_actor *who, const struct state *state,
                        struct str hash, struct str detail, struct error *err)
 {
     const struct log_entry entry = {"delete", state->row, hash, state->revision + 1, detail};
@@ -71,10 +71,10 @@ bool store_restore(struct store *s, const struct store_actor *who, struct str ha
 
 /* -- purge ------------------------------------------------------------------------------------ */
 
-static bool log_purge(sqlite3 *db, const struct store_actor *who, int64_t before_ms,
+static bool log_purge(struct db *db, const struct store_actor *who, int64_t before_ms,
                       struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     if (!db_prepare(
             db,
@@ -83,29 +83,29 @@ static bool log_purge(sqlite3 *db, const struct store_actor *who, int64_t before
             " WHERE space = ?1 AND deleted_ms > 0 AND deleted_ms < ?2 ORDER BY row",
             &q, err))
         return false;
-    db_bind_str(q, 1, who->space);
-    sqlite3_bind_int64(q, 2, before_ms);
-    sqlite3_bind_int64(q, 3, who->now_ms);
-    db_bind_str(q, 4, who->subject);
-    db_bind_str(q, 5, who->client);
-    return db_run(db, q, "write the change log", err);
+    db_bind_str(q.os, 1, who->space);
+    sqlite3_bind_int64(q.os, 2, before_ms);
+    sqlite3_bind_int64(q.os, 3, who->now_ms);
+    db_bind_str(q.os, 4, who->subject);
+    db_bind_str(q.os, 5, who->client);
+    return db_run(db, q.os, "write the change log", err);
 }
 
-static bool purge(sqlite3 *db, const struct store_actor *who, int64_t before_ms, size_t *out_n,
-                  struct error *err)
+static bool purge(struct db *db, const struct store_actor *who, int64_t before_ms,
+                  size_t *out_n, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     if (!log_purge(db, who, before_ms, err) ||
         !db_prepare(
             db, "DELETE FROM memory WHERE space = ?1 AND deleted_ms > 0 AND deleted_ms < ?2",
             &q, err))
         return false;
-    db_bind_str(q, 1, who->space);
-    sqlite3_bind_int64(q, 2, before_ms);
-    if (!db_run(db, q, "empty the trash", err))
+    db_bind_str(q.os, 1, who->space);
+    sqlite3_bind_int64(q.os, 2, before_ms);
+    if (!db_run(db, q.os, "empty the trash", err))
         return false;
-    *out_n = (size_t)sqlite3_changes64(db);
+    *out_n = (size_t)sqlite3_changes64(db->os);
     return true;
 }
 
@@ -113,7 +113,7 @@ static bool count_purgeable(struct store *s, const struct store_actor *who, int6
                             size_t *out_n, struct error *err)
 {
     AUTO_READER r = {0};
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     bool has_row;
 
     if (!reader_take(s, &r, err) ||
@@ -122,16 +122,16 @@ static bool count_purgeable(struct store *s, const struct store_actor *who, int6
                     " WHERE space = ?1 AND deleted_ms > 0 AND deleted_ms < ?2",
                     &q, err))
         return false;
-    db_bind_str(q, 1, who->space);
-    sqlite3_bind_int64(q, 2, before_ms);
-    if (!db_step(r.db, q, &has_row, "count the trash", err))
+    db_bind_str(q.os, 1, who->space);
+    sqlite3_bind_int64(q.os, 2, before_ms);
+    if (!db_step(r.db, q.os, &has_row, "count the trash", err))
         return false;
-    *out_n = has_row ? (size_t)sqlite3_column_int64(q, 0) : 0;
+    *out_n = has_row ? (size_t)sqlite3_column_int64(q.os, 0) : 0;
     return true;
 }
 
 /* The word index only marks what was deleted, until its parts are merged. */
-static bool forget_words(sqlite3 *db, struct error *err)
+static bool forget_words(struct db *db, struct error *err)
 {
     return db_exec(db, "INSERT INTO memory_fts (memory_fts) VALUES ('optimize')", err);
 }

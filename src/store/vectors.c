@@ -98,7 +98,7 @@ void vectors_save_due(struct store *s)
     }
 }
 
-void vectors_save(struct vectors *v, sqlite3 *db)
+void vectors_save(struct vectors *v, struct db *db)
 {
     MUTEX_SCOPE(&v->lock);
 
@@ -219,15 +219,15 @@ bool vectors_are_sound(struct str blob, size_t dim, size_t *out_n_parts)
 
 /* -- following the log ------------------------------------------------------------------------ */
 
-bool vectors_last_change(sqlite3 *db, int64_t *out, struct error *err)
+bool vectors_last_change(struct db *db, int64_t *out, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     bool has_row;
 
     if (!db_prepare(db, "SELECT coalesce(max(seq), 0) FROM change", &q, err) ||
-        !db_step(db, q, &has_row, "read the change log", err))
+        !db_step(db, q.os, &has_row, "read the change log", err))
         return false;
-    *out = sqlite3_column_int64(q, 0);
+    *out = sqlite3_column_int64(q.os, 0);
     return true;
 }
 
@@ -250,7 +250,7 @@ static bool take_over(struct vector_set *set, sqlite3_stmt *q)
     return blob.len == 0;
 }
 
-static bool take_over_all(struct vector_set *set, sqlite3 *db, sqlite3_stmt *q,
+static bool take_over_all(struct vector_set *set, struct db *db, sqlite3_stmt *q,
                           struct error *err)
 {
     bool has_row = true;
@@ -273,22 +273,22 @@ static bool take_over_all(struct vector_set *set, sqlite3 *db, sqlite3_stmt *q,
     return true;
 }
 
-static bool load_all(struct vector_set *set, sqlite3 *db, struct error *err)
+static bool load_all(struct vector_set *set, struct db *db, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     return db_prepare(db,
                       "SELECT m.row, m.deleted_ms = 0 AND m.superseded_by = '', v.value"
                       " FROM memory m JOIN vector v ON v.row = m.row"
                       " WHERE m.space = ?1 AND v.model = ?2 AND v.dim = ?3",
                       &q, err) &&
-           take_over_all(set, db, q, err);
+           take_over_all(set, db, q.os, err);
 }
 
 /* Rows with changes in (seq, until]; a purged one comes without vectors. */
-static bool catch_up(struct vector_set *set, sqlite3 *db, int64_t until, struct error *err)
+static bool catch_up(struct vector_set *set, struct db *db, int64_t until, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     if (!db_prepare(db,
                     "SELECT c.row, m.deleted_ms = 0 AND m.superseded_by = '', v.value"
@@ -298,13 +298,13 @@ static bool catch_up(struct vector_set *set, sqlite3 *db, int64_t until, struct 
                     " LEFT JOIN vector v ON v.row = m.row AND v.model = ?2 AND v.dim = ?3",
                     &q, err))
         return false;
-    sqlite3_bind_int64(q, 4, set->seq);
-    sqlite3_bind_int64(q, 5, until);
-    return take_over_all(set, db, q, err);
+    sqlite3_bind_int64(q.os, 4, set->seq);
+    sqlite3_bind_int64(q.os, 5, until);
+    return take_over_all(set, db, q.os, err);
 }
 
 /* *out_wants_file: it grew, and there is no keeper to write its file. */
-static bool follow(struct vector_set *set, sqlite3 *db, int64_t until, bool *out_wants_file,
+static bool follow(struct vector_set *set, struct db *db, int64_t until, bool *out_wants_file,
                    struct error *err)
 {
     MUTEX_SCOPE(&set->lock);
@@ -321,7 +321,7 @@ static bool follow(struct vector_set *set, sqlite3 *db, int64_t until, bool *out
     return true;
 }
 
-bool vectors_follow(struct vector_set *set, sqlite3 *db, struct error *err)
+bool vectors_follow(struct vector_set *set, struct db *db, struct error *err)
 {
     int64_t until;
     bool wants_file;

@@ -7,10 +7,10 @@
 
 /* -- put -------------------------------------------------------------------------------------- */
 
-static bool insert_memory(sqlite3 *db, const struct store_actor *who, const struct memory *m,
+static bool insert_memory(struct db *db, const struct store_actor *who, const struct memory *m,
                           int64_t *out_row, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     if (!db_prepare(db,
                     "INSERT INTO memory (space, hash, content, type, metadata, created_ms,"
@@ -18,24 +18,24 @@ static bool insert_memory(sqlite3 *db, const struct store_actor *who, const stru
                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                     &q, err))
         return false;
-    db_bind_str(q, 1, who->space);
-    db_bind_str(q, 2, m->hash);
-    db_bind_str(q, 3, m->content);
-    db_bind_str(q, 4, m->type);
-    db_bind_str(q, 5, m->metadata.len ? m->metadata : STR("{}"));
-    sqlite3_bind_int64(q, 6, m->created_ms);
-    sqlite3_bind_int64(q, 7, m->updated_ms);
-    db_bind_str(q, 8, m->parent);
-    sqlite3_bind_double(q, 9, m->quality);
-    sqlite3_bind_double(q, 10, m->confidence);
-    if (!db_run(db, q, "write the memory", err))
+    db_bind_str(q.os, 1, who->space);
+    db_bind_str(q.os, 2, m->hash);
+    db_bind_str(q.os, 3, m->content);
+    db_bind_str(q.os, 4, m->type);
+    db_bind_str(q.os, 5, m->metadata.len ? m->metadata : STR("{}"));
+    sqlite3_bind_int64(q.os, 6, m->created_ms);
+    sqlite3_bind_int64(q.os, 7, m->updated_ms);
+    db_bind_str(q.os, 8, m->parent);
+    sqlite3_bind_double(q.os, 9, m->quality);
+    sqlite3_bind_double(q.os, 10, m->confidence);
+    if (!db_run(db, q.os, "write the memory", err))
         return false;
-    *out_row = sqlite3_last_insert_rowid(db);
+    *out_row = sqlite3_last_insert_rowid(db->os);
     return true;
 }
 
 /* What a new memory and a revived one have in common, once their row is written. */
-static bool put_parts(sqlite3 *db, const struct store_actor *who, const struct memory *m,
+static bool put_parts(struct db *db, const struct store_actor *who, const struct memory *m,
                       const struct store_vectors *vectors, const struct log_entry *entry,
                       struct error *err)
 {
@@ -47,7 +47,7 @@ static bool put_parts(sqlite3 *db, const struct store_actor *who, const struct m
            step_log(db, who, entry, err);
 }
 
-static bool put_new(sqlite3 *db, const struct store_actor *who, const struct memory *m,
+static bool put_new(struct db *db, const struct store_actor *who, const struct memory *m,
                     const struct store_vectors *vectors, struct error *err)
 {
     struct log_entry entry = {.op = "store", .hash = m->hash, .revision = 1};
@@ -56,10 +56,10 @@ static bool put_new(sqlite3 *db, const struct store_actor *who, const struct mem
            put_parts(db, who, m, vectors, &entry, err);
 }
 
-static bool overwrite_hidden(sqlite3 *db, int64_t row, const struct memory *m,
+static bool overwrite_hidden(struct db *db, int64_t row, const struct memory *m,
                              struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     if (!db_prepare(
             db,
@@ -69,19 +69,19 @@ static bool overwrite_hidden(sqlite3 *db, int64_t row, const struct memory *m,
             " WHERE row = ?1",
             &q, err))
         return false;
-    sqlite3_bind_int64(q, 1, row);
-    db_bind_str(q, 2, m->content);
-    db_bind_str(q, 3, m->type);
-    db_bind_str(q, 4, m->metadata.len ? m->metadata : STR("{}"));
-    sqlite3_bind_int64(q, 5, m->created_ms);
-    sqlite3_bind_int64(q, 6, m->updated_ms);
-    db_bind_str(q, 7, m->parent);
-    sqlite3_bind_double(q, 8, m->quality);
-    sqlite3_bind_double(q, 9, m->confidence);
-    return db_run(db, q, "write the memory", err);
+    sqlite3_bind_int64(q.os, 1, row);
+    db_bind_str(q.os, 2, m->content);
+    db_bind_str(q.os, 3, m->type);
+    db_bind_str(q.os, 4, m->metadata.len ? m->metadata : STR("{}"));
+    sqlite3_bind_int64(q.os, 5, m->created_ms);
+    sqlite3_bind_int64(q.os, 6, m->updated_ms);
+    db_bind_str(q.os, 7, m->parent);
+    sqlite3_bind_double(q.os, 8, m->quality);
+    sqlite3_bind_double(q.os, 9, m->confidence);
+    return db_run(db, q.os, "write the memory", err);
 }
 
-static bool revive(sqlite3 *db, const struct store_actor *who, const struct state *state,
+static bool revive(struct db *db, const struct store_actor *who, const struct state *state,
                    const struct memory *m, const struct store_vectors *vectors,
                    struct error *err)
 {
@@ -99,7 +99,7 @@ static bool revive(sqlite3 *db, const struct store_actor *who, const struct stat
 }
 
 /* The transaction is the caller's. */
-static bool put(sqlite3 *db, const struct store_actor *who, struct store_item *item,
+static bool put(struct db *db, const struct store_actor *who, struct store_item *item,
                 struct error *err)
 {
     const struct memory *m = &item->memory;
@@ -132,9 +132,9 @@ bool store_put(struct store *s, const struct store_actor *who, struct store_item
 
 /* -- update ----------------------------------------------------------------------------------- */
 
-static bool write_fields(sqlite3 *db, int64_t row, const struct memory *m, struct error *err)
+static bool write_fields(struct db *db, int64_t row, const struct memory *m, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     if (!db_prepare(
             db,
@@ -142,17 +142,17 @@ static bool write_fields(sqlite3 *db, int64_t row, const struct memory *m, struc
             " quality = ?6, confidence = ?7, revision = revision + 1 WHERE row = ?1",
             &q, err))
         return false;
-    sqlite3_bind_int64(q, 1, row);
-    db_bind_str(q, 2, m->type);
-    db_bind_str(q, 3, m->metadata.len ? m->metadata : STR("{}"));
-    sqlite3_bind_int64(q, 4, m->created_ms);
-    sqlite3_bind_int64(q, 5, m->updated_ms);
-    sqlite3_bind_double(q, 6, m->quality);
-    sqlite3_bind_double(q, 7, m->confidence);
-    return db_run(db, q, "write the memory", err);
+    sqlite3_bind_int64(q.os, 1, row);
+    db_bind_str(q.os, 2, m->type);
+    db_bind_str(q.os, 3, m->metadata.len ? m->metadata : STR("{}"));
+    sqlite3_bind_int64(q.os, 4, m->created_ms);
+    sqlite3_bind_int64(q.os, 5, m->updated_ms);
+    sqlite3_bind_double(q.os, 6, m->quality);
+    sqlite3_bind_double(q.os, 7, m->confidence);
+    return db_run(db, q.os, "write the memory", err);
 }
 
-static bool update(sqlite3 *db, const struct store_actor *who, const struct memory *m,
+static bool update(struct db *db, const struct store_actor *who, const struct memory *m,
                    const struct log_entry *entry, struct error *err)
 {
     return step_keep_revision(db, entry->row, who->now_ms, false, err) &&
@@ -182,30 +182,30 @@ bool store_update(struct store *s, const struct store_actor *who, const struct m
 /* -- revert -------------------------------------------------------------------------------- */
 
 /* The fields of a kept revision, for going back to it. */
-static bool read_revision(sqlite3 *db, struct arena *a, int64_t row, int64_t revision,
+static bool read_revision(struct db *db, struct arena *a, int64_t row, int64_t revision,
                           struct memory *out, bool *out_found, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     if (!db_prepare(db,
                     "SELECT type, metadata, created_ms, quality, confidence, tags FROM revision"
                     " WHERE row = ?1 AND revision = ?2",
                     &q, err))
         return false;
-    sqlite3_bind_int64(q, 1, row);
-    sqlite3_bind_int64(q, 2, revision);
-    if (!db_step(db, q, out_found, "read the revision", err))
+    sqlite3_bind_int64(q.os, 1, row);
+    sqlite3_bind_int64(q.os, 2, revision);
+    if (!db_step(db, q.os, out_found, "read the revision", err))
         return false;
     if (!*out_found)
         return true;
     *out = (struct memory){
-        .type = db_column_str(a, q, 0),
-        .metadata = db_column_str(a, q, 1),
-        .created_ms = sqlite3_column_int64(q, 2),
-        .quality = sqlite3_column_double(q, 3),
-        .confidence = sqlite3_column_double(q, 4),
+        .type = db_column_str(a, q.os, 0),
+        .metadata = db_column_str(a, q.os, 1),
+        .created_ms = sqlite3_column_int64(q.os, 2),
+        .quality = sqlite3_column_double(q.os, 3),
+        .confidence = sqlite3_column_double(q.os, 4),
     };
-    return read_tags(a, db_column_str(a, q, 5), &out->tags, &out->n_tags, err);
+    return read_tags(a, db_column_str(a, q.os, 5), &out->tags, &out->n_tags, err);
 }
 
 bool store_revert(struct store *s, const struct store_actor *who, struct str hash,
@@ -237,11 +237,11 @@ bool store_revert(struct store *s, const struct store_actor *who, struct str has
 
 /* -- supersede -------------------------------------------------------------------------------- */
 
-static bool mark_superseded(sqlite3 *db, const struct store_actor *who,
+static bool mark_superseded(struct db *db, const struct store_actor *who,
                             const struct state *state, struct str old_hash, struct str new_hash,
                             struct str reason, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     AUTO_ARENA a = {0};
     json_t *detail = json_must(json_pack("{s:o, s:o}", "superseded_by", json_str(new_hash),
                                          "reason", json_str(reason)));
@@ -260,17 +260,17 @@ static bool mark_superseded(sqlite3 *db, const struct store_actor *who,
                     " revision = revision + 1 WHERE row = ?1",
                     &q, err))
         return false;
-    sqlite3_bind_int64(q, 1, state->row);
-    db_bind_str(q, 2, new_hash);
-    sqlite3_bind_int64(q, 3, who->now_ms);
-    db_bind_str(q, 4, reason);
-    return db_run(db, q, "mark the old version", err) && step_log(db, who, &entry, err);
+    sqlite3_bind_int64(q.os, 1, state->row);
+    db_bind_str(q.os, 2, new_hash);
+    sqlite3_bind_int64(q.os, 3, who->now_ms);
+    db_bind_str(q.os, 4, reason);
+    return db_run(db, q.os, "mark the old version", err) && step_log(db, who, &entry, err);
 }
 
 /* Whether the newer version of a row is there; it may have been deleted. */
-static bool has_live_successor(sqlite3 *db, int64_t row, bool *out, struct error *err)
+static bool has_live_successor(struct db *db, int64_t row, bool *out, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     if (!db_prepare(db,
                     "SELECT 1 FROM memory m JOIN memory n"
@@ -278,11 +278,11 @@ static bool has_live_successor(sqlite3 *db, int64_t row, bool *out, struct error
                     " WHERE m.row = ?1 AND n.deleted_ms = 0",
                     &q, err))
         return false;
-    sqlite3_bind_int64(q, 1, row);
-    return db_step(db, q, out, "look for a newer version", err);
+    sqlite3_bind_int64(q.os, 1, row);
+    return db_step(db, q.os, out, "look for a newer version", err);
 }
 
-static bool check_supersede(sqlite3 *db, const struct state *old, struct str old_hash,
+static bool check_supersede(struct db *db, const struct state *old, struct str old_hash,
                             int64_t revision, struct error *err)
 {
     bool has_successor;
@@ -320,9 +320,9 @@ bool store_supersede(struct store *s, const struct store_actor *who, struct str 
 /* -- vectors ---------------------------------------------------------------------------------- */
 
 /* The log row tells the vector indexes of all processes; the memory itself does not change. */
-static bool log_embed(sqlite3 *db, struct str space, int64_t row, struct error *err)
+static bool log_embed(struct db *db, struct str space, int64_t row, struct error *err)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
 
     if (!db_prepare(
             db,
@@ -331,10 +331,10 @@ static bool log_embed(sqlite3 *db, struct str space, int64_t row, struct error *
             " WHERE space = ?1 AND row = ?2",
             &q, err))
         return false;
-    db_bind_str(q, 1, space);
-    sqlite3_bind_int64(q, 2, row);
-    sqlite3_bind_int64(q, 3, clock_now_ms()); /* nobody asked for it, so nobody says when */
-    return db_run(db, q, "write the change log", err);
+    db_bind_str(q.os, 1, space);
+    sqlite3_bind_int64(q.os, 2, row);
+    sqlite3_bind_int64(q.os, 3, clock_now_ms()); /* nobody asked for it, so nobody says when */
+    return db_run(db, q.os, "write the change log", err);
 }
 
 bool store_set_vectors(struct store *s, struct str space, int64_t row,

@@ -116,8 +116,8 @@ static bool wait_for(struct store *s, struct commit_group *g, struct error *err)
 
 static void undo(struct store *s)
 {
-    if (!sqlite3_get_autocommit(s->writer) &&
-        sqlite3_exec(s->writer, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
+    if (!sqlite3_get_autocommit(s->writer->os) &&
+        sqlite3_exec(s->writer->os, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
         s->is_suspect = true;
 }
 
@@ -125,11 +125,11 @@ static void undo(struct store *s)
  * one place. So it is opened anew, which also undoes what could not be undone. */
 static bool renew(struct store *s, struct error *err)
 {
-    sqlite3 *db;
+    struct db *db;
 
     if (!db_open(s, false, &db, err))
         return false;
-    sqlite3_close(s->writer);
+    db_close(s->writer);
     s->writer = db;
     s->is_suspect = false;
     keeper_watch(s->keeper, db);
@@ -170,7 +170,8 @@ static bool is_in_place(struct store *s, struct error *err)
 {
     int is_moved = 0;
 
-    if (sqlite3_file_control(s->writer, NULL, SQLITE_FCNTL_HAS_MOVED, &is_moved) != SQLITE_OK ||
+    if (sqlite3_file_control(s->writer->os, NULL, SQLITE_FCNTL_HAS_MOVED, &is_moved) !=
+            SQLITE_OK ||
         !is_moved)
         return true;
     return error_set(err, ERROR_UNAVAILABLE,
@@ -182,7 +183,8 @@ static bool begin(struct store *s, struct writer *out, struct error *err)
 {
     if ((s->is_suspect && !s->group && !renew(s, err)) || !is_in_place(s, err))
         return false;
-    if ((sqlite3_get_autocommit(s->writer) && !db_exec(s->writer, "BEGIN IMMEDIATE", err)) ||
+    if ((sqlite3_get_autocommit(s->writer->os) &&
+         !db_exec(s->writer, "BEGIN IMMEDIATE", err)) ||
         !db_exec(s->writer, "SAVEPOINT change", err))
         return false;
     *out = (struct writer){s, s->writer};
@@ -199,15 +201,15 @@ bool write_begin(struct store *s, struct writer *out, struct error *err)
 }
 
 /* How long this connection waits for others, which a pragma of the user's may have set. */
-static int busy_timeout_of(sqlite3 *db)
+static int busy_timeout_of(struct db *db)
 {
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     bool has_row;
 
     if (!db_prepare(db, "PRAGMA busy_timeout", &q, NULL) ||
-        !db_step(db, q, &has_row, "read a pragma", NULL) || !has_row)
+        !db_step(db, q.os, &has_row, "read a pragma", NULL) || !has_row)
         return STORE_BUSY_TIMEOUT_MS;
-    return sqlite3_column_int(q, 0);
+    return sqlite3_column_int(q.os, 0);
 }
 
 bool write_try(struct store *s, struct writer *out)
@@ -218,9 +220,9 @@ bool write_try(struct store *s, struct writer *out)
     if (!mutex_try_lock(&s->write_lock))
         return false;
     timeout_ms = busy_timeout_of(s->writer);
-    sqlite3_busy_timeout(s->writer, 0);
+    sqlite3_busy_timeout(s->writer->os, 0);
     is_ok = begin(s, out, NULL);
-    sqlite3_busy_timeout(s->writer, timeout_ms);
+    sqlite3_busy_timeout(s->writer->os, timeout_ms);
     if (!is_ok)
         leave(s);
     return is_ok;
@@ -244,10 +246,10 @@ bool write_commit(struct writer *w, struct error *err)
 static void undo_change(struct store *s)
 {
     struct error err = {0};
-    int code = sqlite3_errcode(s->writer);
+    int code = sqlite3_errcode(s->writer->os);
 
     if ((code == SQLITE_OK || code == SQLITE_ROW || code == SQLITE_DONE) &&
-        sqlite3_exec(s->writer, "ROLLBACK TO change; RELEASE change", NULL, NULL, NULL) ==
+        sqlite3_exec(s->writer->os, "ROLLBACK TO change; RELEASE change", NULL, NULL, NULL) ==
             SQLITE_OK)
         return;
     (void)db_error(s->writer, &err, "database");

@@ -181,7 +181,7 @@ static void fixture_deinit(struct fixture *f)
 static struct str state_of(struct fixture *f, struct arena *a)
 {
     AUTO_READER r = {0};
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     AUTO_BUF b = {0};
     struct error err = {0};
 
@@ -200,8 +200,8 @@ static struct str state_of(struct fixture *f, struct arena *a)
                         "' ORDER BY 1",
                         &q, &err),
              err);
-    while (sqlite3_step(q) == SQLITE_ROW)
-        buf_printf(&b, "%s\n", (const char *)sqlite3_column_text(q, 0));
+    while (sqlite3_step(q.os) == SQLITE_ROW)
+        buf_printf(&b, "%s\n", (const char *)sqlite3_column_text(q.os, 0));
     return arena_dup(a, buf_str(&b));
 }
 

@@ -94,7 +94,7 @@ static void fill(struct fixture *f, size_t from, size_t to)
 static void expect_same(struct fixture *f, const struct str *words, size_t n_words)
 {
     AUTO_READER r = {0};
-    AUTO_STMT *q = NULL;
+    AUTO_STMT q = {0};
     AUTO_BUF match = {0};
     struct error err = {0};
     const struct memory_filter filter = {0};
@@ -112,11 +112,11 @@ static void expect_same(struct fixture *f, const struct str *words, size_t n_wor
                         " WHERE memory_fts MATCH ?1 ORDER BY score DESC, rowid",
                         &q, &err),
              err);
-    db_bind_str(q, 1, buf_str(&match));
-    while (sqlite3_step(q) == SQLITE_ROW) {
+    db_bind_str(q.os, 1, buf_str(&match));
+    while (sqlite3_step(q.os) == SQLITE_ROW) {
         if (n < got.n) {
-            CHECK_NEAR(got.list[n].score, sqlite3_column_double(q, 1), 1e-9);
-            CHECK_INT(got.list[n].row, sqlite3_column_int64(q, 0));
+            CHECK_NEAR(got.list[n].score, sqlite3_column_double(q.os, 1), 1e-9);
+            CHECK_INT(got.list[n].row, sqlite3_column_int64(q.os, 0));
         }
         n++;
     }

@@ -124,7 +124,7 @@ TEST(changes_that_wait_for_each_other_share_a_commit)
     fixture_init(&f);
     for (size_t i = 0; i < N_THREADS; i++)
         attempts[i] = (struct attempt){.f = &f, .memory = make(&f, i)};
-    sqlite3_commit_hook(f.store->writer, count_commit, &n_commits);
+    sqlite3_commit_hook(f.store->writer->os, count_commit, &n_commits);
     run_together(&f, attempts, N_THREADS);
     CHECK_INT(n_commits, 1);
     for (size_t i = 0; i < N_THREADS; i++) {
@@ -225,14 +225,14 @@ TEST(a_commit_that_fails_is_told_to_all_who_share_it)
     fixture_init(&f);
     for (size_t i = 0; i < N_THREADS; i++)
         attempts[i] = (struct attempt){.f = &f, .memory = make(&f, i)};
-    sqlite3_commit_hook(f.store->writer, refuse_commit, NULL);
+    sqlite3_commit_hook(f.store->writer->os, refuse_commit, NULL);
     run_together(&f, attempts, N_THREADS);
     for (size_t i = 0; i < N_THREADS; i++) {
         CHECK(!attempts[i].is_ok);
         CHECK(attempts[i].err.text[0] != 0);
         CHECK(!attempts[i].is_visible);
     }
-    sqlite3_commit_hook(f.store->writer, NULL, NULL);
+    sqlite3_commit_hook(f.store->writer->os, NULL, NULL);
     make_attempt(&attempts[0]);
     CHECK_OK(attempts[0].is_ok, attempts[0].err);
 }
