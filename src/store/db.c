@@ -174,6 +174,13 @@ bool db_run(struct db *db, sqlite3_stmt *q, const char *what, struct error *err)
     return true;
 }
 
+bool db_do(struct db *db, const char *sql, struct error *err)
+{
+    AUTO_STMT q = {0};
+
+    return db_prepare(db, sql, &q, err) && db_run(db, q.os, "database", err);
+}
+
 static bool apply_pragmas(const struct store *s, struct db *db, struct error *err)
 {
     for (size_t i = 0; i < s->n_pragmas; i++) {

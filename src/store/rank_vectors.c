@@ -12,6 +12,7 @@
 /* Deeper places keep their rounded cosines, right to about 0.002: reading a stored vector costs several
  * microseconds, and nobody sees that difference there. */
 #define EXACT_PLACES 40
+#define ROUNDING     0.005f /* more than any cosine of the index is off */
 
 static bool allowed_rows(struct arena *a, struct db *db, struct str space,
                          const struct memory_filter *filter, struct bitmap *out,
@@ -118,12 +119,23 @@ static bool read_exactly(const struct vector_set *set, struct db *db, const floa
     return true;
 }
 
-/* The hits, best first. */
-static bool rank_hits(const struct vector_set *set, struct db *db, const float *query,
-                      const struct index_hit *hits, size_t n, struct ranked *out, size_t *out_n,
-                      struct error *err)
+/* How many places to read: one whose rounded cosine is that much less than that of place `limit` cannot rise
+ * above it. */
+static size_t n_to_read(const struct index_hit *hits, size_t n, size_t limit)
 {
-    size_t n_exact = MIN(n, (size_t)EXACT_PLACES), n_out;
+    size_t n_exact = MIN(n, (size_t)EXACT_PLACES);
+
+    while (n_exact > limit && hits[n_exact - 1].cosine < hits[limit - 1].cosine - 2 * ROUNDING)
+        n_exact--;
+    return n_exact;
+}
+
+/* The hits, best first; the first `limit` are what is wanted. */
+static bool rank_hits(const struct vector_set *set, struct db *db, const float *query,
+                      const struct index_hit *hits, size_t n, size_t limit, struct ranked *out,
+                      size_t *out_n, struct error *err)
+{
+    size_t n_exact = n_to_read(hits, n, limit), n_out;
 
     if (!read_exactly(set, db, query, hits, n_exact, out, &n_out, err))
         return false;
@@ -145,13 +157,16 @@ bool store_rank_vectors(struct store *s, struct arena *a, struct str space,
     size_t depth = MAX(limit, (size_t)EXACT_PLACES), n;
     struct index_hit *hits = ARENA_NEW(a, struct index_hit, depth);
 
+    *out_n = 0;
+    if (limit == 0)
+        return true;
     if (!vectors_take(s->vectors, space, model_id, dim, &set, err) ||
         !reader_take(s, &r, err) || !vectors_follow(set, r.db, err))
         return false;
     if (!search_index(set, a, r.db, filter, query, depth, hits, &n, err))
         return false;
     *out = ARENA_NEW(a, struct ranked, n);
-    if (!rank_hits(set, r.db, query, hits, n, *out, out_n, err))
+    if (!rank_hits(set, r.db, query, hits, n, limit, *out, out_n, err))
         return false;
     *out_n = MIN(*out_n, limit);
     return true;

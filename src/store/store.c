@@ -126,7 +126,7 @@ bool reader_take(struct store *s, struct reader *out, struct error *err)
         return_right(s);
         return false;
     }
-    if (!db_exec(db, "BEGIN", err)) {
+    if (!db_do(db, "BEGIN", err)) {
         return_reader(s, db);
         return false;
     }
@@ -138,7 +138,7 @@ void reader_give_back(struct reader *r)
 {
     if (!r->store)
         return;
-    sqlite3_exec(r->db->os, "COMMIT", NULL, NULL, NULL);
+    (void)!db_do(r->db, "COMMIT", NULL); /* of a reader: nothing can be lost */
     return_reader(r->store, r->db);
     *r = (struct reader){0};
 }

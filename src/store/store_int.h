@@ -118,6 +118,8 @@ void db_bind_str(sqlite3_stmt *q, int at, struct str s); /* s must live until th
 /* A copy, as UTF-8 even if the file was damaged: bytes that are not become U+FFFD. */
 struct str db_column_str(struct arena *a, sqlite3_stmt *q, int at);
 
+/* One statement without parameters or rows, kept as others are; db_exec() prepares any number anew. */
+NODISCARD bool db_do(struct db *db, const char *sql, struct error *err);
 /* Runs q to its end, ignoring rows. */
 NODISCARD bool db_run(struct db *db, sqlite3_stmt *q, const char *what, struct error *err);
 /* One step: *out_row says whether there is a row. */

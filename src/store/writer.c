@@ -146,7 +146,7 @@ static void finish(struct store *s)
         return;
     }
     touch_flush(s, s->writer);
-    if (db_exec(s->writer, "COMMIT", &err)) {
+    if (db_do(s->writer, "COMMIT", &err)) {
         tell(s, NULL);
         return;
     }
@@ -183,9 +183,8 @@ static bool begin(struct store *s, struct writer *out, struct error *err)
 {
     if ((s->is_suspect && !s->group && !renew(s, err)) || !is_in_place(s, err))
         return false;
-    if ((sqlite3_get_autocommit(s->writer->os) &&
-         !db_exec(s->writer, "BEGIN IMMEDIATE", err)) ||
-        !db_exec(s->writer, "SAVEPOINT change", err))
+    if ((sqlite3_get_autocommit(s->writer->os) && !db_do(s->writer, "BEGIN IMMEDIATE", err)) ||
+        !db_do(s->writer, "SAVEPOINT change", err))
         return false;
     *out = (struct writer){s, s->writer};
     return true;
@@ -233,7 +232,7 @@ bool write_commit(struct writer *w, struct error *err)
     struct store *s = w->store;
     struct commit_group *g;
 
-    if (!db_exec(w->db, "RELEASE change", err))
+    if (!db_do(w->db, "RELEASE change", err))
         return false;
     g = join(s);
     *w = (struct writer){0};
