@@ -59,7 +59,7 @@ struct str sys_hostname(struct arena *a);
 int64_t sys_resident_bytes(void); /* memory of this process in RAM; 0 if unknown */
 size_t sys_n_cores(void);
 /* Lets this process have as many descriptors as it may; how many that is. */
-size_t sys_raise_descriptors(void);         /* that this process may use; at least 1 */
+size_t sys_raise_descriptors(void); /* that this process may use; at least 1 */
 
 bool sys_is_terminal(int fd);
 int sys_terminal_columns(int fd); /* 80 if unknown */
