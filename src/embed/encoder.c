@@ -228,17 +228,16 @@ static void pool(const struct encoder *e, float *out)
     }
 }
 
-/* A vector of zeros, which no real model gives, stays as it is. */
+/* What no sound model gives becomes zeros: a vector without a length, or with what is no number. */
 static void to_unit_length(float *v, size_t n)
 {
-    double sum = 0;
-    float scale;
+    double sum = 0, scale;
 
     for (size_t i = 0; i < n; i++)
         sum += (double)v[i] * (double)v[i];
-    scale = sum > 0 ? (float)(1 / sqrt(sum)) : 0;
+    scale = sum > 0 && isfinite(sum) ? 1 / sqrt(sum) : 0;
     for (size_t i = 0; i < n; i++)
-        v[i] *= scale;
+        v[i] = scale > 0 ? (float)((double)v[i] * scale) : 0;
 }
 
 static struct encoder encoder_of(const struct model *m, size_t n)

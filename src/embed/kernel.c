@@ -183,6 +183,11 @@ static void softmax(float *x, size_t n, float scale)
 {
     float top = x[0], sum = 0;
 
+    if (!kernel_is_finite(x, n)) {
+        for (size_t i = 0; i < n; i++)
+            x[i] = 1 / (float)n;
+        return;
+    }
     for (size_t i = 1; i < n; i++)
         top = x[i] > top ? x[i] : top;
     for (size_t i = 0; i < n; i++) {
@@ -194,6 +199,18 @@ static void softmax(float *x, size_t n, float scale)
         x[i] *= sum;
 }
 
+/* |x|, at most 16: behind that the tail below is 0. What is no number counts as 16. */
+INLINE float size_for_tail(float x)
+{
+    static const uint32_t most = 0x41800000; /* 16 */
+    uint32_t bits = kernel_size_bits(x);
+    float z;
+
+    bits = bits < most ? bits : most;
+    memcpy(&z, &bits, sizeof(z));
+    return z;
+}
+
 /*
  * x Phi(x) = max(x, 0) - |x| Phi(-|x|), in which the left tail cancels nothing, with
  * Phi(-z) from Abramowitz and Stegun, Handbook of Mathematical Functions, 26.2.17 (|error| < 7.5e-8).
@@ -203,7 +220,7 @@ INLINE float gelu_one(float x)
     static const float b1 = 0.319381530f, b2 = -0.356563782f, b3 = 1.781477937f,
                        b4 = -1.821255978f, b5 = 1.330274429f, p = 0.2316419f;
     static const float inv_sqrt_2pi = 0.398942280f;
-    float z = fabsf(x);
+    float z = size_for_tail(x);
     float t = 1 / (1 + p * z);
     float tail = ((((b5 * t + b4) * t + b3) * t + b2) * t + b1) * t;
 

@@ -14,7 +14,10 @@
 #ifndef EMBED_KERNEL_H
 #define EMBED_KERNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 #define KERNEL_PANEL 16 /* columns: one cache line of floats */
 
@@ -39,7 +42,8 @@ struct norm {
 struct kernels {
     const char *name; /* what embed_path_name() says */
     void (*matmul)(const struct matmul *m);
-    /* x = softmax(scale * x); each exponential, of 1 at most, within 3e-7. */
+    /* x = softmax(scale * x); each exponential, of 1 at most, within 3e-7. Of what holds no numbers all
+     * parts are equal. */
     void (*softmax)(float *x, size_t n, float scale);
     /* x = x * Phi(x), the exact form of GELU; absolute error under 3e-7 for |x| <= 16. */
     void (*gelu)(float *x, size_t n);
@@ -56,5 +60,31 @@ struct kernels {
 extern const struct kernels kernels_portable;
 
 const struct kernels *kernels_best(void); /* the fastest table that this processor can run */
+
+/* Damaged weights can give any value. Kernels are compiled as if all were finite, so they look at bits. */
+
+#define KERNEL_HUGE_BITS 0x7e000000u /* of 2^125: twice that is finite */
+
+/* The bits of |x|: in the order of sizes, infinity and then NaN last. */
+static inline uint32_t kernel_size_bits(float x)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &x, sizeof(bits));
+    return bits & 0x7fffffff;
+}
+
+/* Whether all are numbers below 2^125. */
+static inline bool kernel_is_finite(const float *x, size_t n)
+{
+    uint32_t most = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits = kernel_size_bits(x[i]);
+
+        most = bits > most ? bits : most;
+    }
+    return most < KERNEL_HUGE_BITS;
+}
 
 #endif

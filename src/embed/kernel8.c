@@ -46,7 +46,8 @@ struct tile {
     size_t first_col;
 };
 
-/* out = scales * (sums - zero * weight sums) + bias, for one row and panel. */
+/* out = scales * (sums - zero * weight sums) + bias, for one row and panel. Unsigned, because damaged
+ * sums of weights may be too large. */
 INLINE void finish(const struct matmul8 *m, const struct tile *t, size_t r, const int32_t *sum)
 {
     const float *scales = m->weights.scales + t->first_col;
@@ -55,10 +56,12 @@ INLINE void finish(const struct matmul8 *m, const struct tile *t, size_t r, cons
     size_t row = (size_t)(t->in_rows - m->in_rows) + r;
     float *out = m->out + row * m->cols + t->first_col;
     float scale = t->in_rows[r].scale;
-    int32_t zero = t->in_rows[r].zero;
+    uint32_t zero = (uint32_t)t->in_rows[r].zero;
 
     for (size_t c = 0; c < KERNEL_PANEL; c++)
-        out[c] = (float)(sum[c] - zero * sums[c]) * (scale * scales[c]) + bias[c];
+        out[c] = (float)(int32_t)((uint32_t)sum[c] - zero * (uint32_t)sums[c]) *
+                     (scale * scales[c]) +
+                 bias[c];
 }
 
 #if defined(__AVX2__)
@@ -243,7 +246,7 @@ static struct row8 quantize(const float *in, size_t n, uint8_t *out)
         least = in[i] < least ? in[i] : least;
         most = in[i] > most ? in[i] : most;
     }
-    if (most - least < TINY_RANGE) {
+    if (most - least < TINY_RANGE || !kernel_is_finite(in, n)) {
         memset(out, 0, n);
         return (struct row8){0, 0};
     }

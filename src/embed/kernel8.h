@@ -54,7 +54,8 @@ struct matmul8 {
 
 struct kernels8 {
     const char *name; /* what embed_path_name() says */
-    struct row8 (*quantize)(const float *in, size_t n, uint8_t *out); /* one row to bytes */
+    /* One row to bytes; one that holds no numbers to zeros. */
+    struct row8 (*quantize)(const float *in, size_t n, uint8_t *out);
     void (*matmul)(const struct matmul8 *m);
 };
 

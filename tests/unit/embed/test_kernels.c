@@ -213,6 +213,25 @@ static void check_add_norm(const struct kernels *k, size_t n)
     CHECK_NEAR(worst, 0, 2e-6);
 }
 
+/* Damaged weights lead to such rows; a cast of what no integer can hold could give anything. */
+TEST(rows_of_what_is_no_number_are_harmless)
+{
+    static const float odd[] = {NAN, INFINITY, -INFINITY, 3e38f, -3e38f};
+
+    for (size_t path = 0; path < n_paths; path++) {
+        for (size_t i = 0; i < COUNT(odd); i++) {
+            float x[] = {1, odd[i], 2, 3}, y[] = {-1, odd[i], 0, 1};
+
+            paths[path]->softmax(x, COUNT(x), 0.5f);
+            for (size_t k = 0; k < COUNT(x); k++)
+                CHECK(x[k] == 0.25f);
+            paths[path]->gelu(y, COUNT(y));
+            CHECK_NEAR(y[0], -0.158655f, 3e-7f);
+            CHECK_NEAR(y[3], 0.841345f, 3e-7f);
+        }
+    }
+}
+
 TEST(add_norm_is_the_plain_one)
 {
     for (size_t p = 0; p < n_paths; p++) {

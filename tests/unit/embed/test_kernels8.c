@@ -197,6 +197,37 @@ TEST(odd_rows_are_bytes_too)
     }
 }
 
+/* They were cast to integers, which leaves open what comes out. */
+TEST(a_row_of_what_is_no_number_is_zeros)
+{
+    static const float odd[] = {NAN, INFINITY, -INFINITY, 3e38f};
+
+    for (size_t i = 0; i < COUNT(odd); i++) {
+        for (size_t path = 0; path < n_paths; path++) {
+            const float in[] = {1, odd[i], -2, -3e38f};
+            uint8_t bytes[] = {9, 9, 9, 9};
+            struct row8 row = paths[path]->quantize(in, 4, bytes);
+
+            CHECK(row.scale == 0 && row.zero == 0);
+            CHECK(memcmp(bytes, "\0\0\0\0", 4) == 0);
+        }
+    }
+}
+
+/* The product of a zero point and a damaged sum of weights was more than an int32_t holds. */
+TEST(damaged_sums_of_weights_overflow_harmlessly)
+{
+    AUTO(product_free) struct product p = product_new(2, 16, 16);
+    struct weights8 w = quantized_view(p.section, p.inner, p.cols);
+
+    memset((void *)(uintptr_t)w.sums, 0x7f, p.cols * sizeof(*w.sums));
+    for (size_t path = 0; path < n_paths; path++) {
+        product_run(&p, paths[path]);
+        for (size_t at = 0; at < p.rows * p.cols; at++)
+            CHECK(isfinite(p.out[at]));
+    }
+}
+
 TEST(packed_weights_are_near_and_keep_to_their_limits)
 {
     enum { INNER = 384, COLS = 32 };

@@ -4,6 +4,8 @@
  * The interesting failures are wild reads, so these tests say most under AddressSanitizer.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
+
 #include "base/alloc.h"
 #include "tests/support/test.h"
 #include "tests/unit/embed/tiny.h"
@@ -92,6 +94,36 @@ TEST(a_flipped_bit_in_the_vocabulary_never_crashes)
         copy[at] = (char)~copy[at];
         CHECK_OK(read_and_run(str_n(copy, image.len), &err), err);
         copy[at] = (char)~copy[at];
+    }
+}
+
+/* The vector was of what is no number, and would have been stored. */
+TEST(weights_that_are_no_numbers_give_a_vector_of_zeros)
+{
+    static const float odd[] = {NAN, INFINITY, -INFINITY, 3e38f};
+    AUTO_ARENA a = {0};
+    struct str image = tiny_image(&a);
+    const struct kernels8 *all[KERNELS8_MAX];
+    size_t n_all = kernels8_all(all);
+    AUTO_FREE
+    struct model *m = NEW(struct model);
+    struct error err = {0};
+
+    REQUIRE(CHECK_OK(model_read(image, m, &err), err));
+    for (size_t i = 0; i < COUNT(odd); i++) {
+        for (size_t k = 0; k <= n_all; k++) {
+            const struct encoder_path how = {kernels_best(), k < n_all ? all[k] : NULL};
+            const int32_t ids[] = {5, 6, 7};
+            float out[TINY_HIDDEN] = {0};
+            AUTO_FREE
+            float *space = NEW_ARRAY(float, encoder_space_floats(m));
+            float *gain = (float *)(uintptr_t)m->layers[TINY_LAYERS - 1].out_norm.gain;
+
+            gain[0] = odd[i];
+            encoder_run(m, &how, ids, COUNT(ids), space, out);
+            for (size_t at = 0; at < TINY_HIDDEN; at++)
+                CHECK(isfinite(odd[i]) ? fabsf(out[at]) <= 1 : out[at] == 0);
+        }
     }
 }
 
