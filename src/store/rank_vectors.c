@@ -71,7 +71,7 @@ static double dot(const char *bytes, const float *query, size_t dim)
     return sum;
 }
 
-/* The best part's; -2 if the blob holds none. */
+/* The best part's, of one or more. */
 static double best_cosine(struct str blob, const float *query, size_t dim)
 {
     double best = -2;
@@ -90,6 +90,18 @@ static int compare_ranked(const void *a, const void *b)
     return (x->row > y->row) - (x->row < y->row);
 }
 
+/* False if what is stored is damaged: the index may be older than the damage. */
+static bool read_cosine(sqlite3_stmt *q, const float *query, size_t dim, double *out)
+{
+    struct str blob = {sqlite3_column_blob(q, 0), (size_t)sqlite3_column_bytes(q, 0)};
+    size_t n_parts;
+
+    if (!vectors_are_sound(blob, dim, &n_parts))
+        return false;
+    *out = best_cosine(blob, query, dim);
+    return true;
+}
+
 /* The first hits by what is stored; one whose vector is gone meanwhile is left out. */
 static bool read_exactly(const struct vector_set *set, struct db *db, const float *query,
                          const struct index_hit *hits, size_t n, struct ranked *out,
@@ -105,16 +117,14 @@ static bool read_exactly(const struct vector_set *set, struct db *db, const floa
     sqlite3_bind_int64(q.os, 3, (int64_t)set->dim);
     for (size_t i = 0; i < n; i++) {
         bool has_row;
+        double cosine;
 
         sqlite3_reset(q.os);
         sqlite3_bind_int64(q.os, 1, hits[i].id);
         if (!db_step(db, q.os, &has_row, "read vectors", err))
             return false;
-        if (has_row)
-            out[(*out_n)++] = (struct ranked){
-                hits[i].id, best_cosine(str_n(sqlite3_column_blob(q.os, 0),
-                                              (size_t)sqlite3_column_bytes(q.os, 0)),
-                                        query, set->dim)};
+        if (has_row && read_cosine(q.os, query, set->dim, &cosine))
+            out[(*out_n)++] = (struct ranked){hits[i].id, cosine};
     }
     return true;
 }

@@ -347,6 +347,39 @@ TEST(vectors_rank_by_cosine_and_follow_every_change)
     CHECK_INT(rank_vectors(&f, x, &ranked), 3);
 }
 
+/* As damage does it: no log tells of it. */
+static void damage(struct fixture *f, const char *sql)
+{
+    sqlite3 *db;
+
+    CHECK_INT(sqlite3_open(f->path, &db), SQLITE_OK);
+    CHECK_INT(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+/* What is no number came first, with a cosine of 1. */
+TEST(a_vector_damaged_after_it_was_loaded_is_left_out)
+{
+    static const char *const values[] = {"x'0000c07f0000c07f0000c07f0000c07f'", /* NaN */
+                                         "x'0000c842000000000000000000000000'", /* 100 long */
+                                         "zeroblob(16)", "zeroblob(15)", "x''"};
+    static const float x[DIM] = {1}, y[DIM] = {0, 1};
+    FIXTURE(f);
+    struct memory a = make("h1", "a"), b = make("h2", "b");
+    struct ranked *ranked;
+
+    put(&f, &a, x);
+    put(&f, &b, y);
+    CHECK_INT(rank_vectors(&f, y, &ranked), 2);
+    for (size_t i = 0; i < COUNT(values); i++) {
+        damage(&f,
+               arena_printf(&f.arena, "UPDATE vector SET value = %s WHERE row = 1", values[i])
+                   .ptr);
+        REQUIRE(CHECK_INT(rank_vectors(&f, y, &ranked), 1));
+        CHECK_INT(ranked[0].row, 2);
+    }
+}
+
 TEST(two_stores_on_one_file_see_each_others_writes)
 {
     FIXTURE(f);
