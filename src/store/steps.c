@@ -151,6 +151,11 @@ bool step_read_state(struct db *db, struct str space, struct str hash, struct st
         *out =
             (struct state){true, sqlite3_column_int64(q.os, 0), sqlite3_column_int64(q.os, 1),
                            sqlite3_column_int(q.os, 2) != 0, sqlite3_column_int(q.os, 3) != 0};
+    if (out->revision == INT64_MAX) /* no other can follow it */
+        return error_set(err, ERROR_INTERNAL,
+                         "the revision of memory '" STR_FMT
+                         "' is damaged; see 'Damaged database' in docs/storage.md",
+                         STR_ARG(hash));
     return true;
 }
 

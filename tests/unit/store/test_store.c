@@ -380,6 +380,23 @@ TEST(a_vector_damaged_after_it_was_loaded_is_left_out)
     }
 }
 
+/* The one after it was more than an int64_t holds. */
+TEST(the_last_of_all_revisions_is_damage)
+{
+    FIXTURE(f);
+    struct error err = {0};
+    const struct str hashes[] = {STR_INIT("h1")};
+    struct memory m = make("h1", "text");
+    size_t n;
+
+    put(&f, &m, NULL);
+    damage(&f, "UPDATE memory SET revision = 9223372036854775807");
+    CHECK(!store_delete(f.store, &f.who, hashes, 1, (struct str){0}, &n, &err));
+    CHECK_INT(err.kind, ERROR_INTERNAL);
+    CHECK(str_contains(str_c(err.text), STR("damaged")));
+    CHECK(get(&f, "h1", TRASH_HIDE) != NULL);
+}
+
 TEST(two_stores_on_one_file_see_each_others_writes)
 {
     FIXTURE(f);
