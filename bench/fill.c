@@ -1,10 +1,11 @@
 /*
  * fill.c - a database of many memories whose vectors are known already.
  *
- *     bench_fill MODEL TEXT VECTORS DATABASE [N]
+ *     bench_fill MODEL TEXT VECTORS DATABASE [N [SINGLES]]
  *
  * TEXT has a memory in each line, VECTORS their floats (bench_embed_lines makes them). At most N are
- * stored, 1,000 in a transaction, a minute apart.
+ * stored, 1,000 in a transaction, a minute apart, the last SINGLES of these one by one. Prints how many
+ * there are, the seconds, and the microseconds of each of the SINGLES.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <stdio.h>
@@ -73,16 +74,28 @@ static size_t fill_batch(struct filler *f, size_t n)
     return 0;
 }
 
+static void fill_singly(struct filler *f, int64_t max)
+{
+    while (f->n < max) {
+        int64_t start_us = clock_monotonic_us();
+
+        if (!fill_batch(f, 1))
+            return;
+        printf(" %lld", (long long)(clock_monotonic_us() - start_us));
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct filler f = {0};
     struct error err = {0};
     int64_t max = argc > 5 ? strtoll(argv[5], NULL, 10) : INT64_MAX;
+    int64_t n_singles = argc > 6 ? strtoll(argv[6], NULL, 10) : 0;
     int64_t start_ms = clock_monotonic_ms();
     const struct store_options options = {.path = argc > 4 ? argv[4] : ""};
 
     if (argc < 5 || !(f.text = fopen(argv[2], "r")) || !(f.vectors = fopen(argv[3], "r"))) {
-        fprintf(stderr, "usage: bench_fill MODEL TEXT VECTORS DATABASE [N]\n");
+        fprintf(stderr, "usage: bench_fill MODEL TEXT VECTORS DATABASE [N [SINGLES]]\n");
         return 1;
     }
     if (!embed_open(argv[1], EMBED_FP32, &f.embedder, &err) ||
@@ -90,10 +103,11 @@ int main(int argc, char **argv)
         fprintf(stderr, "bench_fill: %s\n", err.text);
         return 1;
     }
-    while (f.n < max && fill_batch(&f, (size_t)MIN(max - f.n, BATCH)))
+    while (f.n < max - n_singles && fill_batch(&f, (size_t)MIN(max - n_singles - f.n, BATCH)))
         ;
-    printf("%lld memories in %.1f s\n", (long long)f.n,
-           (double)(clock_monotonic_ms() - start_ms) / 1000);
+    printf("%lld %.1f", (long long)f.n, (double)(clock_monotonic_ms() - start_ms) / 1000);
+    fill_singly(&f, max);
+    putchar('\n');
     store_close(f.store);
     embed_close(f.embedder);
     fclose(f.text);

@@ -1,19 +1,26 @@
 /*
  * load.c - a client that keeps requests under way on several connections.
  *
- *     bench_load PORT CONNECTIONS REQUESTS < BODIES
+ *     bench_load PORT CONNECTIONS REQUESTS [PER_SECOND] < BODIES
  *
  * BODIES has a JSON body in each line; they are sent to /mcp in turn, from the start again when all were
- * sent. Prints, in this order: requests per second, and the median and the 99th percentile of the time from
- * the first byte sent to the last one received, in microseconds; then how many answers were not 200 or
- * carried an error. One thread does it all: of few cores it leaves most to the server.
+ * sent. Without PER_SECOND each connection asks again as soon as it has its answer (a closed loop).
+ * With it requests fall due at random moments, so many in a second on average, and each is sent
+ * on the next connection that is free; its time counts from when it was due, so that waiting for a connection
+ * is not overlooked (an open loop).
+ *
+ * Prints requests per second and how many answers were not 200 or carried an error; in a second line
+ * the microseconds from the first byte sent (or due) to the last one received, in the order of the answers.
+ * One thread does it all: of few cores it leaves most to the server.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <math.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -28,12 +35,19 @@ struct bodies VEC(char *);
 struct connection {
     struct buf reply;
     int64_t since_us;
+    bool is_busy;
 };
 
 struct load {
     struct bodies bodies;
     size_t n_sent, n_done, n_wanted, n_bad;
     int64_t *us;
+    struct pollfd *fds;
+    struct connection *connections;
+    size_t n;
+    double gap_us; /* between requests on average; 0: a closed loop */
+    double due_us; /* the next one */
+    uint64_t random;
 };
 
 static void must(bool is_ok, const char *what)
@@ -55,9 +69,10 @@ static int connect_to(uint16_t port)
     return fd;
 }
 
-static void ask(struct load *l, struct connection *c, int fd)
+static void ask(struct load *l, size_t i, int64_t since_us)
 {
     AUTO_BUF b = {0};
+    struct connection *c = &l->connections[i];
     const char *body = l->bodies.ptr[l->n_sent++ % l->bodies.len];
 
     buf_printf(&b,
@@ -65,8 +80,9 @@ static void ask(struct load *l, struct connection *c, int fd)
                "Accept: application/json, text/event-stream\r\nContent-Length: %zu\r\n\r\n%s",
                strlen(body), body);
     c->reply.len = 0;
-    c->since_us = clock_monotonic_us();
-    must(send(fd, b.ptr, b.len, 0) == (ssize_t)b.len, "send");
+    c->since_us = since_us;
+    c->is_busy = true;
+    must(send(l->fds[i].fd, b.ptr, b.len, 0) == (ssize_t)b.len, "send");
 }
 
 /* Whether the reply has come whole: its head and as many bytes as that says. */
@@ -88,44 +104,84 @@ static bool is_bad(const struct buf *reply)
            strstr(text, "\"isError\":true");
 }
 
-/* What has arrived; true: a request is done. */
-static bool receive(struct load *l, struct connection *c, int fd)
+/* What has arrived. */
+static void receive(struct load *l, size_t i)
 {
+    struct connection *c = &l->connections[i];
     char bytes[65536];
-    ssize_t n = recv(fd, bytes, sizeof(bytes), 0);
+    ssize_t n = recv(l->fds[i].fd, bytes, sizeof(bytes), 0);
 
     must(n > 0, "recv");
     buf_add(&c->reply, str_n(bytes, (size_t)n));
     must(c->reply.len < REPLY_MAX, "a longer reply than expected");
     if (!is_whole(&c->reply))
-        return false;
+        return;
     l->us[l->n_done++] = clock_monotonic_us() - c->since_us;
     l->n_bad += is_bad(&c->reply);
-    return true;
+    c->is_busy = false;
 }
 
-static void run(struct load *l, uint16_t port, size_t n)
+/* An exponential gap: requests of many independent clients. The same ones in every run. */
+static double next_gap(struct load *l)
 {
-    struct pollfd *fds = NEW_ARRAY(struct pollfd, n);
-    struct connection *connections = NEW_ARRAY(struct connection, n);
+    l->random = l->random * 6364136223846793005u + 1442695040888963407u;
+    return -log(1 - (double)(l->random >> 11) / (double)(1ull << 53)) * l->gap_us;
+}
 
-    for (size_t i = 0; i < n; i++) {
-        fds[i] = (struct pollfd){.fd = connect_to(port), .events = POLLIN};
-        ask(l, &connections[i], fds[i].fd);
-    }
-    while (l->n_done < l->n_wanted) {
-        must(poll(fds, n, -1) > 0, "poll");
-        for (size_t i = 0; i < n && l->n_done < l->n_wanted; i++) {
-            if (fds[i].revents && receive(l, &connections[i], fds[i].fd))
-                ask(l, &connections[i], fds[i].fd);
+static bool is_due(const struct load *l)
+{
+    return l->n_sent < l->n_wanted && l->due_us <= (double)clock_monotonic_us();
+}
+
+/* Sends what is due on the connections that are free. */
+static void ask_due(struct load *l)
+{
+    for (size_t i = 0; i < l->n && l->n_sent < l->n_wanted; i++) {
+        if (l->connections[i].is_busy)
+            continue;
+        if (l->gap_us <= 0) {
+            ask(l, i, clock_monotonic_us());
+        } else if (is_due(l)) {
+            ask(l, i, (int64_t)l->due_us);
+            l->due_us += next_gap(l);
         }
     }
-    for (size_t i = 0; i < n; i++) {
-        close(fds[i].fd);
-        buf_deinit(&connections[i].reply);
+}
+
+/* Until something arrives, or the next request falls due while a connection is free. */
+static void wait_for_work(const struct load *l)
+{
+    int64_t wait_us = (int64_t)l->due_us - clock_monotonic_us();
+    struct timespec wait = {MAX(wait_us, 0) / 1000000, MAX(wait_us, 0) % 1000000 * 1000};
+    bool has_free = false;
+
+    for (size_t i = 0; i < l->n; i++)
+        has_free |= !l->connections[i].is_busy;
+    must(ppoll(l->fds, l->n, has_free && l->n_sent < l->n_wanted ? &wait : NULL, NULL) >= 0,
+         "poll");
+}
+
+static void run(struct load *l, uint16_t port)
+{
+    l->fds = NEW_ARRAY(struct pollfd, l->n);
+    l->connections = NEW_ARRAY(struct connection, l->n);
+    for (size_t i = 0; i < l->n; i++)
+        l->fds[i] = (struct pollfd){.fd = connect_to(port), .events = POLLIN};
+    l->due_us = (double)clock_monotonic_us();
+    while (l->n_done < l->n_wanted) {
+        ask_due(l);
+        wait_for_work(l);
+        for (size_t i = 0; i < l->n; i++) {
+            if (l->fds[i].revents)
+                receive(l, i);
+        }
     }
-    free(fds);
-    free(connections);
+    for (size_t i = 0; i < l->n; i++) {
+        close(l->fds[i].fd);
+        buf_deinit(&l->connections[i].reply);
+    }
+    free(l->fds);
+    free(l->connections);
 }
 
 static void read_bodies(struct bodies *out)
@@ -140,31 +196,31 @@ static void read_bodies(struct bodies *out)
     must(out->len > 0, "no bodies");
 }
 
-static int compare(const void *a, const void *b)
+static void print(const struct load *l, int64_t us)
 {
-    const int64_t *x = a, *y = b;
-
-    return (*x > *y) - (*x < *y);
+    printf("%.1f %zu\n", (double)l->n_done * 1e6 / (double)us, l->n_bad);
+    for (size_t i = 0; i < l->n_done; i++)
+        printf("%lld ", (long long)l->us[i]);
+    putchar('\n');
 }
 
 int main(int argc, char **argv)
 {
-    struct load l = {0};
+    struct load l = {.random = 1};
     int64_t start_us;
 
-    if (argc != 4) {
-        fprintf(stderr, "usage: bench_load PORT CONNECTIONS REQUESTS < BODIES\n");
+    if (argc < 4) {
+        fprintf(stderr, "usage: bench_load PORT CONNECTIONS REQUESTS [PER_SECOND] < BODIES\n");
         return 1;
     }
     read_bodies(&l.bodies);
+    l.n = MAX(strtoul(argv[2], NULL, 10), 1ul);
     l.n_wanted = MAX(strtoul(argv[3], NULL, 10), 1ul);
+    l.gap_us = argc > 4 ? 1e6 / strtod(argv[4], NULL) : 0;
     l.us = NEW_ARRAY(int64_t, l.n_wanted);
     start_us = clock_monotonic_us();
-    run(&l, (uint16_t)strtoul(argv[1], NULL, 10), MAX(strtoul(argv[2], NULL, 10), 1ul));
-    start_us = clock_monotonic_us() - start_us;
-    qsort(l.us, l.n_wanted, sizeof(*l.us), compare);
-    printf("%.1f %lld %lld %zu\n", (double)l.n_wanted * 1e6 / (double)start_us,
-           (long long)l.us[l.n_wanted / 2], (long long)l.us[l.n_wanted * 99 / 100], l.n_bad);
+    run(&l, (uint16_t)strtoul(argv[1], NULL, 10));
+    print(&l, clock_monotonic_us() - start_us);
     for (size_t i = 0; i < l.bodies.len; i++)
         free(l.bodies.ptr[i]);
     VEC_DEINIT(&l.bodies);
