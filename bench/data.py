@@ -17,14 +17,17 @@ import json
 import os
 import pathlib
 import platform
+import re
+import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
-from harness import MODEL, META, Server, Stdio, clean_env  # noqa: E402, F401
+from harness import MEMORYD, MODEL, Server, Stdio, clean_env  # noqa: E402
 
 CACHE = ROOT / ".cache" / "bench"
 PROGRAMS = ROOT / "build" / "release" / "bench"
@@ -104,6 +107,29 @@ def load(port, connections, n, bodies, per_second=None):
 def tool_body(name, **arguments):
     return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
                        "params": {"name": name, "arguments": arguments}}).encode()
+
+
+class FileServer(Server):
+    """`memoryd serve` that logs to a file: a reader of a pipe would take time from one of the cores."""
+
+    def __init__(self, folder):
+        self.folder, self.port = folder, None
+        log = folder / "server.log"
+        with open(log, "wb") as f:
+            self.process = subprocess.Popen(
+                [MEMORYD, "serve"], stdin=subprocess.DEVNULL, stdout=f, stderr=f, cwd=folder,
+                env=clean_env(folder, MCP_SSE_PORT=0))
+        while not (found := re.search(rb"event=http\.listen .*url=http://[^ ]*:(\d+)/", log.read_bytes())):
+            assert self.is_alive(), log.read_text()
+            time.sleep(0.01)
+        self.port = int(found[1])
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        return self.process.wait(60)
+
+    def __exit__(self, kind, value, trace):
+        self.stop()
 
 
 # -- texts and vectors ----------------------------------------------------------------------------
@@ -197,7 +223,7 @@ def database(n):
     first = run("fill", MODEL, texts, known, folder / "memory.db", n, N_SINGLES).split()
     filled = {"program": key, "stored": int(first[0]), "seconds": float(first[1]),
               "single_us": [int(us) for us in first[2:]]}
-    with Server(folder) as server:  # its first search makes the index and its file
+    with FileServer(folder) as server:  # its first search makes the index and its file
         server.search("what comes first")
     note.write_text(json.dumps(filled))
     return folder, filled
