@@ -24,8 +24,9 @@ run: all
 test:
 	@scripts/test.sh $(PHASES)
 
+# QUICK=1 leaves out what needs 1,000,000 memories.
 bench: all
-	@scripts/bench.sh $(DATA)
+	@QUICK=$(QUICK) scripts/bench.sh $(DATA)
 
 # What is already built is not built again, so that `sudo make install` leaves no root's files here.
 install:
@@ -52,7 +53,8 @@ help:
 	    'make                  set-up, release build and model' \
 	    'make run              the same, then a server at http://127.0.0.1:8765' \
 	    'make test             every test; PHASES="unit e2e" only those' \
-	    'make bench            figures of this machine; DATA=FOLDER adds benchmarks that need data' \
+	    'make bench            figures of this machine; DATA=FOLDER adds benchmarks that need data,' \
+    '                      QUICK=1 leaves out 1,000,000 memories' \
 	    'make install          into PREFIX=/usr/local, below DESTDIR if given; make uninstall' \
 	    'make format           clang-format over all sources' \
 	    'make clean            removes build/'

@@ -4,7 +4,7 @@
  *     bench_fill MODEL TEXT VECTORS DATABASE [N [SINGLES]]
  *
  * TEXT has a memory in each line, VECTORS their floats (bench_embed_lines makes them). At most N are
- * stored, 1,000 in a transaction, a minute apart, the last SINGLES of these one by one. Prints how many
+ * stored, 100 in a transaction, a minute apart, the last SINGLES of these one by one. Prints how many
  * there are, the seconds, and the microseconds of each of the SINGLES.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -17,7 +17,7 @@
 #include "memory/memory.h"
 #include "store/store.h"
 
-#define BATCH     1000
+#define BATCH     100 /* SQLite's statements take longer, the more pages a transaction has changed */
 #define MINUTE_MS 60000
 #define FIRST_MS  1700000000000
 

@@ -32,7 +32,7 @@ def search_start_ms(folder):
 def measure(n):
     folder, filled = data.database(n)
     out = {"stored one by one, ms": data.median(filled["single_us"]) / 1000,
-           "stored by 1,000, ms each": 1000 * filled["seconds"] / filled["stored"],
+           "stored by 100, ms each": 1000 * filled["seconds"] / filled["stored"],
            "start, ms": data.median([start.start_ms(folder) for _ in range(RUNS)]),
            "start and first search, ms": data.median([search_start_ms(folder) for _ in range(RUNS)])}
     with data.FileServer(folder) as server:
