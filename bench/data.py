@@ -104,6 +104,12 @@ def load(port, connections, n, bodies, per_second=None):
     return float(per_second), [int(us) for us in out[1].split()]
 
 
+def core_us(process):
+    """What all threads of a process had of the cores until now."""
+    tasks = pathlib.Path(f"/proc/{process.pid}/task").iterdir()
+    return sum(int((task / "schedstat").read_text().split()[0]) for task in tasks) / 1000
+
+
 def tool_body(name, **arguments):
     return json.dumps({"jsonrpc": "2.0", "id": 1, "method": "tools/call",
                        "params": {"name": name, "arguments": arguments}}).encode()

@@ -45,6 +45,7 @@ struct load {
     struct pollfd *fds;
     struct connection *connections;
     size_t n;
+    uint16_t port;
     double gap_us; /* between requests on average; 0: a closed loop */
     double due_us; /* the next one */
     uint64_t random;
@@ -111,6 +112,11 @@ static void receive(struct load *l, size_t i)
     char bytes[65536];
     ssize_t n = recv(l->fds[i].fd, bytes, sizeof(bytes), 0);
 
+    if (n == 0 && !c->is_busy) { /* it was idle for too long */
+        close(l->fds[i].fd);
+        l->fds[i].fd = connect_to(l->port);
+        return;
+    }
     must(n > 0, "recv");
     buf_add(&c->reply, str_n(bytes, (size_t)n));
     must(c->reply.len < REPLY_MAX, "a longer reply than expected");
@@ -161,12 +167,12 @@ static void wait_for_work(const struct load *l)
          "poll");
 }
 
-static void run(struct load *l, uint16_t port)
+static void run(struct load *l)
 {
     l->fds = NEW_ARRAY(struct pollfd, l->n);
     l->connections = NEW_ARRAY(struct connection, l->n);
     for (size_t i = 0; i < l->n; i++)
-        l->fds[i] = (struct pollfd){.fd = connect_to(port), .events = POLLIN};
+        l->fds[i] = (struct pollfd){.fd = connect_to(l->port), .events = POLLIN};
     l->due_us = (double)clock_monotonic_us();
     while (l->n_done < l->n_wanted) {
         ask_due(l);
@@ -218,8 +224,9 @@ int main(int argc, char **argv)
     l.n_wanted = MAX(strtoul(argv[3], NULL, 10), 1ul);
     l.gap_us = argc > 4 ? 1e6 / strtod(argv[4], NULL) : 0;
     l.us = NEW_ARRAY(int64_t, l.n_wanted);
+    l.port = (uint16_t)strtoul(argv[1], NULL, 10);
     start_us = clock_monotonic_us();
-    run(&l, (uint16_t)strtoul(argv[1], NULL, 10));
+    run(&l);
     print(&l, clock_monotonic_us() - start_us);
     for (size_t i = 0; i < l.bodies.len; i++)
         free(l.bodies.ptr[i]);

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """peer_vectors.py - vector search beside sqlite-vec, in turns, on the same vectors and questions.
 
-    peer_vectors.py [N...]        100000 and 1000000 unless told
+    peer_vectors.py [--index] [N...]        100000 and 1000000 unless told
 
-Three of ours: the index with its best ranked again by their floats (memory alone), and the store, which reads
+--index leaves out the store, and with it the filling of a database.
+Two of ours: the index with its best ranked again by their floats (memory alone), and the store, which reads
 these floats from its database. Of sqlite-vec: a vec0 table of float[384] in a database in memory, its exact
 search of the ten nearest (by L2, which for vectors of length 1 gives the order of the cosine and is cheaper),
 and its 1-bit vectors, of which the best 100 are ranked again by floats. Recall@10 counts the ten nearest by
@@ -125,12 +126,12 @@ def store_of(n):
     return OurSearch("store", "store", folder / "memory.db", data.MODEL_ID)
 
 
-def compare(n):
+def compare(n, has_store):
     vectors = data.vectors(data.made(n)[1], n)
     questions = np.array(data.vectors(data.QUESTION_VECTORS))
     truth = exact(vectors, questions[:N_ASKED])
     peer = Peer(vectors)
-    ours = [index_of(n), store_of(n)]
+    ours = [index_of(n)] + ([store_of(n)] if has_store else [])
     exact_peer = PeerSearch("sqlite-vec float", peer.exact, questions)
     searches = [*ours, exact_peer, PeerSearch("sqlite-vec 1-bit", peer.bits, questions)]
     times = take_turns(searches, SECONDS)
@@ -168,9 +169,9 @@ def show_real():
 
 def main():
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # one core for all: they take turns
-    sizes = [int(n) for n in sys.argv[1:]] or [100_000, 1_000_000]
+    sizes = [int(n) for n in sys.argv[1:] if n != "--index"] or [100_000, 1_000_000]
     for n in sizes:
-        compare(n)
+        compare(n, "--index" not in sys.argv)
     show_real()
 
 
