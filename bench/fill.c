@@ -17,7 +17,8 @@
 #include "memory/memory.h"
 #include "store/store.h"
 
-#define BATCH     100 /* SQLite's statements take longer, the more pages a transaction has changed */
+#define BATCH                                                                                  \
+    100 /* SQLite's statements take longer, the more pages a transaction has changed */
 #define MINUTE_MS 60000
 #define FIRST_MS  1700000000000
 

@@ -149,7 +149,8 @@ static void open_index(struct target *t, const char *path, size_t n)
         index_put(t->index, (int64_t)i + 1, t->all.ptr + i * DIM, 1);
         bitmap_add(&ids, (int64_t)i + 1);
     }
-    must(fd >= 0 && index_save(t->index, file, stamp, &ids, &err), "cannot write a file in /tmp");
+    must(fd >= 0 && index_save(t->index, file, stamp, &ids, &err),
+         "cannot write a file in /tmp");
     index_free(t->index);
     start_us = clock_monotonic_us();
     must(index_load(file, DIM, &t->index, stamp, &ids, &err), err.text);
