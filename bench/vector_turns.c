@@ -39,7 +39,8 @@ struct target {
     struct floats questions;
     struct floats all; /* of an index */
     struct index *index;
-    struct store *store; /* or this */
+    struct index_view *view; /* of it */
+    struct store *store;     /* or this */
     struct str model_id;
 };
 
@@ -97,7 +98,7 @@ static int by_cosine(const void *a, const void *b)
 static size_t search_index(const struct target *t, const float *question, int64_t ids[TOP])
 {
     struct index_hit hits[TOP + MARGIN];
-    size_t n = index_search(t->index, question, NULL, TOP + MARGIN, hits);
+    size_t n = index_search(t->view, question, NULL, TOP + MARGIN, hits);
 
     for (size_t i = 0; i < n; i++)
         hits[i].cosine = dot(question, t->all.ptr + (hits[i].id - 1) * DIM);
@@ -136,7 +137,6 @@ static size_t search(const struct target *t, size_t i, int64_t ids[TOP])
 static void open_index(struct target *t, const char *path, size_t n)
 {
     unsigned char stamp[INDEX_STAMP_BYTES] = {0};
-    struct bitmap ids = {0};
     char file[] = "/tmp/bench-index-XXXXXX";
     int fd = mkstemp(file);
     struct error err;
@@ -145,21 +145,22 @@ static void open_index(struct target *t, const char *path, size_t n)
     t->all = map(path);
     t->all.n = MIN(t->all.n, n);
     t->index = index_new(DIM);
-    for (size_t i = 0; i < t->all.n; i++) {
-        index_put(t->index, (int64_t)i + 1, t->all.ptr + i * DIM, 1);
-        bitmap_add(&ids, (int64_t)i + 1);
-    }
-    must(fd >= 0 && index_save(t->index, file, stamp, &ids, &err),
-         "cannot write a file in /tmp");
+    for (size_t i = 0; i < t->all.n; i++)
+        index_put(t->index, &(struct index_item){.id = (int64_t)i + 1,
+                                                 .vectors = t->all.ptr + i * DIM,
+                                                 .n_parts = 1});
+    t->view = index_view_take(t->index);
+    must(fd >= 0 && index_save(t->view, file, stamp, &err), "cannot write a file in /tmp");
+    index_view_give_back(&t->view);
     index_free(t->index);
     start_us = clock_monotonic_us();
-    must(index_load(file, DIM, &t->index, stamp, &ids, &err), err.text);
+    must(index_load(file, DIM, &t->index, stamp, &err), err.text);
+    t->view = index_view_take(t->index);
     printf("loaded %.1f ms, %zu vectors, %zu bytes each\n",
            (double)(clock_monotonic_us() - start_us) / 1000, t->all.n,
            index_bytes(t->index) / MAX(t->all.n, (size_t)1));
     unlink(file);
     close(fd);
-    bitmap_deinit(&ids);
 }
 
 static void open_store(struct target *t, const char *path, const char *model_id)
@@ -213,6 +214,7 @@ int main(int argc, char **argv)
     fflush(stdout);
     while (fgets(line, sizeof(line), stdin))
         answer(&t, line);
+    index_view_give_back(&t.view);
     index_free(t.index);
     store_close(t.store);
     return 0;
