@@ -1,5 +1,5 @@
 /*
- * rank_words.c - BM25 over content and tags, filtered in the same statement.
+ * rank_words.c - BM25 over content and tags, under a filter.
  *
  * A word that stands in one of N memories has the inverse document frequency ln((N - 0.5) / 1.5), and its
  * term frequency counts at most 2.2 times (k1 = 1.2); RARE_SCORE * ln(1 + N) is about that.
@@ -15,7 +15,7 @@
 /* Ranking costs a microsecond for each memory that has one of the words. So of the words the rarest
  * are taken, as many as stand in this many memories together, and at least one: common words say little
  * about a memory that has none of the rare ones. */
-#define ROWS_MAX   1500
+#define ROWS_MAX   1000
 #define RARE_SCORE 2.0 /* times the logarithm of the number of memories */
 
 /* "a" OR "b": each word as an FTS5 string, so that no character in it is an operator. */
@@ -112,22 +112,65 @@ static bool choose_words(struct arena *a, struct db *db, const struct str *texts
 
 /* -- the ranking ------------------------------------------------------------------------------- */
 
-static bool read_ranking(struct arena *a, struct db *db, sqlite3_stmt *q, size_t limit,
-                         struct word_ranking *out, struct error *err)
+static int compare_ranked(const void *a, const void *b)
 {
-    struct ranked *list = ARENA_NEW(a, struct ranked, limit);
-    bool has_row = true;
-    size_t n = 0;
+    const struct ranked *x = a, *y = b;
 
-    while (n < limit && has_row) {
-        if (!db_step(db, q, &has_row, "search by words", err))
+    if (x->score != y->score)
+        return x->score < y->score ? 1 : -1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+/* Scores every memory that has one of the words, into rule->found, best first. Sorted here, since SQLite would
+ * make a record of each. */
+static bool score_all(struct db *db, struct str expression, struct score_rule *rule,
+                      struct error *err)
+{
+    AUTO_STMT q = {0};
+
+    if (!db_prepare(db,
+                    "SELECT memory_score(memory_fts, ?1) FROM memory_fts"
+                    " WHERE memory_fts MATCH ?2",
+                    &q, err))
+        return false;
+    sqlite3_bind_pointer(q.os, 1, rule, SCORE_RULE_TYPE, NULL);
+    db_bind_str(q.os, 2, expression);
+    if (!db_run(db, q.os, "search by words", err))
+        return false;
+    if (rule->found.len)
+        qsort(rule->found.ptr, rule->found.len, sizeof(*rule->found.ptr), compare_ranked);
+    return true;
+}
+
+/* The best that the filter lets through. It is asked about one after the other, until there are enough. */
+static bool keep_allowed(struct arena *a, struct db *db, struct str space,
+                         const struct memory_filter *filter, const struct ranked *from,
+                         size_t n_from, size_t limit, struct word_ranking *out,
+                         struct error *err)
+{
+    AUTO_STMT q = {0};
+    AUTO_BUF sql = {0};
+
+    buf_add_c(&sql, "SELECT 1 FROM memory m");
+    if (filter_is_plain(filter))
+        buf_add_c(&sql,
+                  " INDEXED BY memory_current"); /* which says it without reading a memory */
+    buf_add_c(&sql, " WHERE m.row = ?20 AND m.space = ?1");
+    filter_sql(filter, &sql);
+    if (!db_prepare(db, buf_cstr(&sql), &q, err))
+        return false;
+    filter_bind(a, q.os, space, filter);
+    out->list = ARENA_NEW(a, struct ranked, MIN(limit, n_from));
+    for (size_t i = 0; i < n_from && out->n < limit; i++) {
+        bool has_row;
+
+        sqlite3_reset(q.os);
+        sqlite3_bind_int64(q.os, FILTER_PARAM_FREE, from[i].row);
+        if (!db_step(db, q.os, &has_row, "search by words", err))
             return false;
         if (has_row)
-            list[n++] =
-                (struct ranked){sqlite3_column_int64(q, 0), sqlite3_column_double(q, 1)};
+            out->list[out->n++] = from[i];
     }
-    out->list = list;
-    out->n = n;
     return true;
 }
 
@@ -144,56 +187,13 @@ static bool read_rare_score(struct db *db, double *out, struct error *err)
     return true;
 }
 
-/* Of the best so many more than are wanted it is asked whether the filter lets them through. */
-#define MARGIN 50
-
-struct word_search {
-    struct db *db;
-    struct str space;
-    const struct memory_filter *filter;
-    struct str expression;
-    struct score_rule *rule;
-    size_t limit;
-};
-
-/* Shallow: the filter, a plain one, is asked about the best alone. It may let too few of them through. */
-static bool rank(struct arena *a, const struct word_search *w, bool is_shallow,
-                 struct word_ranking *out, struct error *err)
-{
-    AUTO_STMT q = {0};
-    AUTO_BUF sql = {0};
-
-    buf_add_c(&sql,
-              "SELECT m.row, f.score FROM"
-              " (SELECT rowid AS row, memory_score(memory_fts, ?22) AS score FROM memory_fts"
-              "  WHERE memory_fts MATCH ?20");
-    if (is_shallow)
-        buf_add_c(&sql, " ORDER BY score DESC, row LIMIT ?23");
-    buf_add_c(&sql, is_shallow ? ") f CROSS JOIN memory m INDEXED BY memory_current"
-                               : ") f JOIN memory m");
-    buf_add_c(&sql, " ON m.row = f.row WHERE m.space = ?1");
-    filter_sql(w->filter, &sql);
-    buf_add_c(&sql, " ORDER BY f.score DESC, m.row LIMIT ?21");
-    if (!db_prepare(w->db, buf_cstr(&sql), &q, err))
-        return false;
-    filter_bind(a, q.os, w->space, w->filter);
-    db_bind_str(q.os, FILTER_PARAM_FREE, w->expression);
-    sqlite3_bind_int64(q.os, FILTER_PARAM_FREE + 1, (int64_t)w->limit);
-    sqlite3_bind_pointer(q.os, FILTER_PARAM_FREE + 2, w->rule, SCORE_RULE_TYPE, NULL);
-    sqlite3_bind_int64(q.os, FILTER_PARAM_FREE + 3, (int64_t)(w->limit + MARGIN));
-    return read_ranking(a, w->db, q.os, w->limit, out, err);
-}
-
 bool store_rank_words(struct store *s, struct arena *a, struct str space,
                       const struct memory_filter *filter, const struct str *words,
                       size_t n_words, size_t limit, struct word_ranking *out, struct error *err)
 {
     AUTO_READER r = {0};
-    AUTO_LENGTHS lengths = {0};
+    AUTO_SCORE_RULE rule = {0};
     struct choice choice;
-    struct score_rule rule;
-    struct word_search w = {.space = space, .filter = filter, .rule = &rule, .limit = limit};
-    bool is_shallow = filter_is_plain(filter);
 
     *out = (struct word_ranking){0};
     if (n_words == 0 || limit == 0 || filter->trash == TRASH_ONLY) /* not in the index */
@@ -202,16 +202,12 @@ bool store_rank_words(struct store *s, struct arena *a, struct str space,
         return false;
     if (choice.n == 0)
         return true;
-    if (!lengths_take(s->lengths, r.db, &lengths, err))
-        return false;
-    rule = (struct score_rule){.lengths = lengths,
-                               .n_phrases = choice.n,
-                               .n_rows = choice.n_rows,
-                               .idf = ARENA_NEW(a, double, choice.n)};
-    w.db = r.db;
-    w.expression = match_expression(a, choice.texts, choice.n);
-    if ((is_shallow && !rank(a, &w, true, out, err)) ||
-        (out->n < limit && !rank(a, &w, false, out, err)))
-        return false;
-    return read_rare_score(r.db, &out->rare_score, err);
+    rule.n_phrases = choice.n;
+    rule.n_rows = choice.n_rows;
+    rule.idf = ARENA_NEW(a, double, choice.n);
+    return lengths_take(s->lengths, r.db, &rule.lengths, err) &&
+           score_all(r.db, match_expression(a, choice.texts, choice.n), &rule, err) &&
+           keep_allowed(a, r.db, space, filter, rule.found.ptr, rule.found.len, limit, out,
+                        err) &&
+           read_rare_score(r.db, &out->rare_score, err);
 }

@@ -73,7 +73,13 @@ static void score(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context
 
         sum += rule->idf[i] * f * (K1 + 1) / (f + K1 * (1 - B + B * (length > 0 ? length : 1)));
     }
-    sqlite3_result_double(out, sum);
+    VEC_PUSH(&rule->found, ((struct ranked){api->xRowid(fts), sum}));
+}
+
+void score_rule_deinit(struct score_rule *rule)
+{
+    lengths_give_back(&rule->lengths);
+    VEC_DEINIT(&rule->found);
 }
 
 bool score_register(struct db *db, struct error *err)

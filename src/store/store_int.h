@@ -13,6 +13,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/thread.h"
+#include "base/vec.h"
 #include "index/index.h"
 
 #define STORE_READERS_MAX     16 /* connections that read at once; more callers wait */
@@ -217,7 +218,8 @@ void lengths_give_back(struct length_ref *r); /* takes a zeroed one */
 #define AUTO_LENGTHS AUTO(lengths_give_back) struct length_ref
 unsigned lengths_of(const struct length_ref *r, int64_t row); /* 0: unknown */
 
-/* What memory_score(memory_fts, ?) is given with sqlite3_bind_pointer(). */
+/* What memory_score(memory_fts, ?) is given with sqlite3_bind_pointer(), and where it puts what it finds; its
+ * value is NULL. */
 #define SCORE_RULE_TYPE "memory score"
 struct score_rule {
     struct length_ref lengths;
@@ -226,8 +228,11 @@ struct score_rule {
         *n_rows; /* by phrase of the expression, in its order: how many rows have it */
     double *idf; /* room for as many */
     double mean_length;
-    bool is_ready; /* idf and mean_length are known */
+    bool is_ready;                   /* idf and mean_length are known */
+    struct VEC(struct ranked) found; /* in the order of rows */
 };
+void score_rule_deinit(struct score_rule *rule); /* what it holds of its own: lengths, found */
+#define AUTO_SCORE_RULE AUTO(score_rule_deinit) struct score_rule
 /* Makes memory_score() known to a connection: BM25, larger is better. */
 NODISCARD bool score_register(struct db *db, struct error *err);
 
