@@ -10,6 +10,7 @@ void channel_send_locked(struct mcp_channel *ch, struct str text)
         return;
     buf_add(&ch->out, text);
     buf_add_char(&ch->out, '\n');
+    channel_wake_locked(ch);
 }
 
 static struct session *implicit_session(struct mcp_channel *ch)

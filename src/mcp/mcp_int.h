@@ -227,6 +227,8 @@ struct mcp_channel {
     size_t n_refs;
     struct buf out;
     bool is_closed;
+    bool needs_wake; /* as with exchanges */
+    struct mcp_channel *next_to_wake;
     struct session *session;
     size_t n_running;
     struct mcp_channel *next, *prev; /* in server->channels */
@@ -346,6 +348,7 @@ struct mcp_server {
     struct mcp_exchange *exchanges;
     struct mcp_exchange *to_wake; /* those with something new, so that idle ones cost nothing */
     struct mcp_channel *channels;
+    struct mcp_channel *channels_to_wake;
     struct mcp_call *calls;
     struct pending *pending;
     struct listener *listeners;
@@ -356,8 +359,9 @@ struct mcp_server {
 
 /* Wakes every exchange and channel that was written to. Call without the lock. */
 void server_wake(struct mcp_server *s);
-/* Has the next server_wake() wake x too. */
+/* Has the next server_wake() wake this one too. */
 void exchange_wake_locked(struct mcp_exchange *x);
+void channel_wake_locked(struct mcp_channel *ch);
 
 /* -- messages (message.c) ---------------------------------------------------------------------- */
 

@@ -91,32 +91,39 @@ static void wake_exchanges(struct mcp_server *s)
     }
 }
 
-static struct mcp_channel *channel_with_output(struct mcp_server *s,
-                                               const struct mcp_channel *after)
+void channel_wake_locked(struct mcp_channel *ch)
+{
+    if (ch->needs_wake)
+        return;
+    ch->needs_wake = true;
+    ch->n_refs++;
+    ch->next_to_wake = ch->server->channels_to_wake;
+    ch->server->channels_to_wake = ch;
+}
+
+/* With the reference that the list had. */
+static struct mcp_channel *next_channel_to_wake(struct mcp_server *s)
 {
     struct mcp_channel *ch;
     MUTEX_SCOPE(&s->lock);
 
-    for (ch = after ? after->next : s->channels; ch && !ch->out.len; ch = ch->next)
-        ;
-    if (ch)
-        ch->n_refs++;
+    ch = s->channels_to_wake;
+    if (!ch)
+        return NULL;
+    s->channels_to_wake = ch->next_to_wake;
+    ch->needs_wake = false;
     return ch;
 }
 
 static void wake_channels(struct mcp_server *s)
 {
-    struct mcp_channel *ch = channel_with_output(s, NULL);
+    struct mcp_channel *ch;
 
-    while (ch) {
-        struct mcp_channel *next;
-
+    while ((ch = next_channel_to_wake(s)) != NULL) {
         waker_call(&ch->waker);
-        next = channel_with_output(s, ch);
         mutex_lock(&s->lock);
         channel_unref_locked(ch);
         mutex_unlock(&s->lock);
-        ch = next;
     }
 }
 
