@@ -1,9 +1,10 @@
 /*
- * mcp_post.c - a POST, GET or DELETE with any headers and any body.
+ * mcp_post.c - a POST, GET or DELETE with any headers and any body, or a POST to an HTTP+SSE stream.
  *
  * The input is lines: method, version, Mcp-Method, Mcp-Name, Accept, session, Last-Event-ID, and then
  * the body. A session line of "own" stands for a session that was opened before. Whatever comes, there
- * is one answer with a status that HTTP knows, and the server goes on answering.
+ * is one answer with a status that HTTP knows, and the server goes on answering. The method SSE posts
+ * the body to a stream that was opened before, on which whole events come.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mcp/mcp.h"
@@ -115,6 +116,31 @@ static struct str open_session(struct mcp_server *s, struct buf *id)
     return buf_str(id);
 }
 
+/* The session id of the event that the stream begins with. */
+static struct str read_endpoint(struct mcp_exchange *stream, struct buf *out)
+{
+    struct str rest, id, line;
+
+    mcp_exchange_read(stream, out);
+    must(str_cut(buf_str(out), '=', &line, &rest));
+    must(str_cut(rest, '\n', &id, &line));
+    return id;
+}
+
+static void post_to_stream(struct mcp_server *s, struct mcp_http_in *in, struct buf *out)
+{
+    AUTO_BUF head = {0}, events = {0};
+    struct mcp_http_in open = {.sse_endpoint = STR("/messages/"), .now_ms = 1};
+    struct mcp_exchange *stream = mcp_sse_open(s, &open, (struct mcp_wake){0});
+
+    in->sse_endpoint = open.sse_endpoint;
+    in->sse_session = read_endpoint(stream, &head);
+    finish(mcp_sse_post(s, in, (struct mcp_wake){0}), out);
+    must(mcp_exchange_read(stream, &events) == MCP_READ_MORE);
+    must(events.len == 0 || str_ends(buf_str(&events), STR("\n\n")));
+    mcp_exchange_unref(stream);
+}
+
 static void check_alive(struct mcp_server *s)
 {
     const struct mcp_http_in in = {
@@ -145,6 +171,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         in.session_id = open_session(s, &id);
     if (str_eq_c(method, "GET"))
         finish(mcp_get(s, &in, (struct mcp_wake){0}), &out);
+    else if (str_eq_c(method, "SSE"))
+        post_to_stream(s, &in, &out);
     else if (str_eq_c(method, "DELETE"))
         finish(mcp_delete(s, &in, (struct mcp_wake){0}), &out);
     else

@@ -100,6 +100,8 @@ void call_free(struct mcp_call *c)
     }
     if (c->channel) {
         c->channel->n_running--;
+        if (s->is_closing && c->channel->x && !c->channel->n_running)
+            exchange_close_locked(c->channel->x);
         channel_unref_locked(c->channel);
     }
     mutex_unlock(&s->lock);

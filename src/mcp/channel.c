@@ -1,32 +1,41 @@
 /*
- * channel.c - stdio: lines in, lines out, one implicit legacy session, modern requests between them.
+ * channel.c - messages in, messages out over one line, with one implicit legacy session.
+ *
+ * On stdio they are lines, and modern requests may stand between the others. An HTTP+SSE stream
+ * (sse.c) has a channel of its own, which writes events to it.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mcp/mcp_int.h"
 
 void channel_send_locked(struct mcp_channel *ch, struct str text)
 {
-    if (ch->is_closed || ch->out.len + text.len + 1 > STREAM_BACKLOG_BYTES)
+    if (ch->is_closed)
+        return;
+    if (ch->x) {
+        exchange_frame_locked(ch->x, "message", text);
+        return;
+    }
+    if (ch->out.len + text.len + 1 > STREAM_BACKLOG_BYTES)
         return;
     buf_add(&ch->out, text);
     buf_add_char(&ch->out, '\n');
     channel_wake_locked(ch);
 }
 
-static struct session *implicit_session(struct mcp_channel *ch)
+static struct session *implicit_session(struct mcp_channel *ch, const char *version)
 {
     struct session *session = NEW(struct session);
 
     session->server = ch->server;
     session->n_refs = 1;
-    session->version = "2025-03-26"; /* until initialize says otherwise */
+    session->version = version;      /* until initialize says otherwise */
     session->log_level = LEVEL_NONE; /* and no log messages before setLevel */
     session->channel = ch;
     return session;
 }
 
-struct mcp_channel *mcp_channel_new(struct mcp_server *s, const void *caller,
-                                    struct mcp_wake wake)
+struct mcp_channel *channel_new(struct mcp_server *s, const void *caller, const char *version,
+                                struct mcp_wake wake)
 {
     struct mcp_channel *ch = NEW(struct mcp_channel);
 
@@ -34,7 +43,8 @@ struct mcp_channel *mcp_channel_new(struct mcp_server *s, const void *caller,
     ch->caller = caller;
     ch->n_refs = 1;
     waker_init(&ch->waker, wake);
-    ch->session = implicit_session(ch);
+    mutex_init(&ch->turn);
+    ch->session = implicit_session(ch, version);
     mutex_lock(&s->lock);
     ch->next = s->channels;
     if (ch->next)
@@ -42,6 +52,12 @@ struct mcp_channel *mcp_channel_new(struct mcp_server *s, const void *caller,
     s->channels = ch;
     mutex_unlock(&s->lock);
     return ch;
+}
+
+struct mcp_channel *mcp_channel_new(struct mcp_server *s, const void *caller,
+                                    struct mcp_wake wake)
+{
+    return channel_new(s, caller, "2025-03-26", wake);
 }
 
 void channel_unref_locked(struct mcp_channel *ch)
@@ -57,8 +73,30 @@ void channel_unref_locked(struct mcp_channel *ch)
     ch->session->channel = NULL;
     session_unref_locked(ch->session);
     buf_deinit(&ch->out);
+    mutex_deinit(&ch->turn);
     waker_deinit(&ch->waker);
+    free((void *)(uintptr_t)ch->id.ptr);
+    free((void *)(uintptr_t)ch->principal.ptr);
+    free((void *)(uintptr_t)ch->sse_endpoint.ptr);
     free(ch);
+}
+
+void channel_end_locked(struct mcp_channel *ch)
+{
+    struct mcp_server *s = ch->server;
+
+    if (ch->is_closed)
+        return;
+    ch->is_closed = true;
+    if (ch->x)
+        map_remove(&s->sse, ch->id);
+    ch->x = NULL;
+    for (struct mcp_call *c = s->calls; c; c = c->next) {
+        if (c->channel == ch)
+            atomic_store(&c->is_cancelled, true);
+    }
+    cond_broadcast(&s->answered);
+    listen_drop_channel_locked(s, ch);
 }
 
 void mcp_channel_close(struct mcp_channel *ch)
@@ -70,13 +108,7 @@ void mcp_channel_close(struct mcp_channel *ch)
     s = ch->server;
     waker_silence(&ch->waker);
     mutex_lock(&s->lock);
-    ch->is_closed = true;
-    for (struct mcp_call *c = s->calls; c; c = c->next) {
-        if (c->channel == ch)
-            atomic_store(&c->is_cancelled, true);
-    }
-    cond_broadcast(&s->answered);
-    listen_drop_channel_locked(s, ch);
+    channel_end_locked(ch);
     channel_unref_locked(ch);
     mutex_unlock(&s->lock);
 }
@@ -236,23 +268,26 @@ static struct mcp_job *handle_batch(const struct origin *from, const json_t *lis
     return NULL;
 }
 
+struct mcp_job *channel_take(struct origin *from, const json_t *message)
+{
+    MUTEX_SCOPE(&from->channel->turn);
+
+    from->session = from->channel->session;
+    from->version = from->session->version;
+    return json_is_array(message) ? handle_batch(from, message) : handle_single(from, message);
+}
+
 struct mcp_job *mcp_channel_line(struct mcp_channel *ch, struct str line, int64_t now_ms)
 {
-    struct origin from = {.server = ch->server,
-                          .channel = ch,
-                          .caller = ch->caller,
-                          .now_ms = now_ms,
-                          .session = ch->session,
-                          .version = ch->session->version};
+    struct origin from = {
+        .server = ch->server, .channel = ch, .caller = ch->caller, .now_ms = now_ms};
     struct error err = {0};
     AUTO_JSON *message = NULL;
 
     if (str_trim(line).len == 0)
         return NULL;
-    if (!json_parse(line, &message, &err)) {
-        send_json(ch, reply_error(NULL, RPC_PARSE, "%s", err.text));
-        return NULL;
-    }
-    return json_is_array(message) ? handle_batch(&from, message)
-                                  : handle_single(&from, message);
+    if (json_parse(line, &message, &err))
+        return channel_take(&from, message);
+    send_json(ch, reply_error(NULL, RPC_PARSE, "%s", err.text));
+    return NULL;
 }

@@ -8,6 +8,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mcp/mcp_int.h"
 
+#define FRAME_BYTES 64 /* of an event beside its message, at most */
+
 /* -- waking ------------------------------------------------------------------------------------ */
 
 void waker_init(struct waker *w, struct mcp_wake wake)
@@ -76,6 +78,7 @@ void exchange_unref_locked(struct mcp_exchange *x)
     if (x->stream && x->stream->reader == x)
         x->stream->reader = NULL;
     session_unref_locked(x->session);
+    channel_unref_locked(x->channel);
     unlink_exchange(x);
     buf_deinit(&x->out);
     waker_deinit(&x->waker);
@@ -92,6 +95,8 @@ void mcp_exchange_unref(struct mcp_exchange *x)
     waker_silence(&x->waker);
     mutex_lock(&s->lock);
     x->is_gone = true;
+    if (x->channel)
+        channel_end_locked(x->channel);
     listen_drop_exchange_locked(s, x);
     exchange_unref_locked(x);
     mutex_unlock(&s->lock);
@@ -125,12 +130,15 @@ void exchange_open_stream_locked(struct mcp_exchange *x, int retry_ms)
         stream_prime_locked(x->stream, retry_ms);
 }
 
-void exchange_frame_locked(struct mcp_exchange *x, struct str message)
+void exchange_frame_locked(struct mcp_exchange *x, const char *type, struct str message)
 {
     if (x->is_gone)
         return;
-    if (x->out.len + message.len + 16 > STREAM_BACKLOG_BYTES) /* whole events or none */
+    if (x->out.len + message.len + FRAME_BYTES >
+        STREAM_BACKLOG_BYTES) /* whole events or none */
         return;
+    if (type)
+        buf_printf(&x->out, "event: %s\n", type);
     buf_add(&x->out, STR("data: "));
     buf_add(&x->out, message);
     buf_add(&x->out, STR("\n\n"));
@@ -144,7 +152,7 @@ static void write_event(struct mcp_exchange *x, struct str text)
     if (x->stream)
         stream_append_locked(x->server, x->stream, text);
     else
-        exchange_frame_locked(x, text);
+        exchange_frame_locked(x, NULL, text);
 }
 
 void exchange_close_locked(struct mcp_exchange *x)
@@ -203,6 +211,26 @@ void exchange_finish(struct mcp_exchange *x, int status, struct str text)
     server_wake(x->server);
 }
 
+void exchange_finish_json(struct mcp_exchange *x, int status, json_t *response)
+{
+    AUTO_BUF text = {0};
+
+    if (response)
+        json_write_known(&text, response, x->server->tables.known, x->server->tables.n_known);
+    json_decref(response);
+    exchange_finish(x, status, buf_str(&text));
+}
+
+void exchange_accept(struct mcp_exchange *x)
+{
+    mutex_lock(&x->server->lock);
+    set_head(x, 202, "text/plain", false);
+    buf_add(&x->out, STR("Accepted"));
+    exchange_close_locked(x);
+    mutex_unlock(&x->server->lock);
+    server_wake(x->server);
+}
+
 /* -- for the transport ------------------------------------------------------------------------- */
 
 struct mcp_job *mcp_exchange_job(struct mcp_exchange *x)
@@ -244,6 +272,8 @@ void mcp_exchange_hang_up(struct mcp_exchange *x)
             stream_end_locked(x->stream, s->now_ms);
         }
     }
+    if (x->channel)
+        channel_end_locked(x->channel);
     if (x->call && x->call->era == ERA_MODERN)
         atomic_store(&x->call->is_cancelled, true);
     cond_broadcast(&s->answered);

@@ -9,26 +9,17 @@
 #define VERSION_ASSUMED  "2025-03-26" /* of a request that names none */
 #define SHUTDOWN_RETRY_S 5
 
-static void finish_with(struct mcp_exchange *x, int status, json_t *response)
-{
-    AUTO_BUF text = {0};
-
-    if (response)
-        json_write_known(&text, response, x->server->tables.known, x->server->tables.n_known);
-    json_decref(response);
-    exchange_finish(x, status, buf_str(&text));
-}
-
 /* -- sessions ---------------------------------------------------------------------------------- */
 
 static bool refuse_version(struct origin *from, const json_t *id)
 {
-    finish_with(from->x, 400,
-                reply_error_data(
-                    id, RPC_VERSION,
-                    json_must(json_pack("{s:o, s:o}", "supported", supported_versions(),
-                                        "requested", json_str(from->in->protocol_version))),
-                    "Unsupported protocol version"));
+    exchange_finish_json(
+        from->x, 400,
+        reply_error_data(
+            id, RPC_VERSION,
+            json_must(json_pack("{s:o, s:o}", "supported", supported_versions(), "requested",
+                                json_str(from->in->protocol_version))),
+            "Unsupported protocol version"));
     return false;
 }
 
@@ -59,13 +50,13 @@ static bool find_session(struct origin *from, const json_t *id)
     mutex_unlock(&from->server->lock);
     if (from->session)
         return true;
-    finish_with(from->x, 404, reply_error(id, RPC_NO_SESSION, "Session not found"));
+    exchange_finish_json(from->x, 404, reply_error(id, RPC_NO_SESSION, "Session not found"));
     return false;
 }
 
 /* -- POST -------------------------------------------------------------------------------------- */
 
-static bool is_modern_message(const struct origin *from, const json_t *message)
+bool is_modern_message(const struct origin *from, const json_t *message)
 {
     if (message_has_claim(message))
         return true;
@@ -95,7 +86,7 @@ static void post_request(struct origin *from, const json_t *request)
         return;
     o = is_modern ? modern_request(from, request) : legacy_request(from, request);
     if (o.response)
-        finish_with(from->x, o.status, o.response);
+        exchange_finish_json(from->x, o.status, o.response);
     if (!o.call)
         return;
     calls = NEW_ARRAY(struct mcp_call *, 1);
@@ -116,7 +107,7 @@ static void post_notification(struct origin *from, const json_t *message)
 static void post_response(struct origin *from, const json_t *message)
 {
     if (is_modern_version(from->in->protocol_version)) {
-        finish_with(
+        exchange_finish_json(
             from->x, 400,
             reply_error(NULL, RPC_INVALID, "this revision has no responses from clients"));
         return;
@@ -142,7 +133,8 @@ static void post_message(struct origin *from, const json_t *message)
         post_response(from, message);
         return;
     case MESSAGE_BAD:
-        finish_with(from->x, 400, reply_error(id, RPC_INVALID, "not a JSON-RPC 2.0 message"));
+        exchange_finish_json(from->x, 400,
+                             reply_error(id, RPC_INVALID, "not a JSON-RPC 2.0 message"));
     }
 }
 
@@ -205,13 +197,13 @@ static void post_batch(struct origin *from, const json_t *list)
     size_t n;
 
     if (problem) {
-        finish_with(from->x, 400, reply_error(NULL, RPC_INVALID, "%s", problem));
+        exchange_finish_json(from->x, 400, reply_error(NULL, RPC_INVALID, "%s", problem));
         return;
     }
     if (!find_session(from, NULL))
         return;
     if (strcmp(from->version, "2025-03-26") != 0) {
-        finish_with(
+        exchange_finish_json(
             from->x, 400,
             reply_error(NULL, RPC_INVALID, "batches belong to revision 2025-03-26 only"));
         return;
@@ -225,7 +217,7 @@ static void post_batch(struct origin *from, const json_t *list)
     }
     free(calls);
     if (json_array_size(answers)) {
-        finish_with(from->x, 200, answers);
+        exchange_finish_json(from->x, 200, answers);
     } else {
         json_decref(answers);
         exchange_finish(from->x, 202, (struct str){0});
@@ -234,8 +226,8 @@ static void post_batch(struct origin *from, const json_t *list)
 
 /* -- doors ------------------------------------------------------------------------------------- */
 
-static struct origin origin_of(struct mcp_server *s, const struct mcp_http_in *in,
-                               struct mcp_exchange *x)
+struct origin origin_of(struct mcp_server *s, const struct mcp_http_in *in,
+                        struct mcp_exchange *x)
 {
     return (struct origin){.server = s,
                            .in = in,
@@ -259,8 +251,7 @@ static bool are_headers_text(const struct mcp_http_in *in)
     return true;
 }
 
-/* New messages are refused while the server closes, and those whose headers cannot be read. */
-static bool is_open(struct mcp_exchange *x, const struct mcp_http_in *in)
+bool exchange_admit(struct mcp_exchange *x, const struct mcp_http_in *in)
 {
     bool is_closing;
 
@@ -270,9 +261,11 @@ static bool is_open(struct mcp_exchange *x, const struct mcp_http_in *in)
         x->head.retry_after_s = SHUTDOWN_RETRY_S;
     mutex_unlock(&x->server->lock);
     if (is_closing)
-        finish_with(x, 503, reply_error(NULL, RPC_BUSY, "the server is shutting down"));
+        exchange_finish_json(x, 503,
+                             reply_error(NULL, RPC_BUSY, "the server is shutting down"));
     else if (!are_headers_text(in))
-        finish_with(x, 400, reply_error(NULL, RPC_INVALID, "an MCP header is no UTF-8"));
+        exchange_finish_json(x, 400,
+                             reply_error(NULL, RPC_INVALID, "an MCP header is no UTF-8"));
     else
         return true;
     return false;
@@ -286,10 +279,10 @@ struct mcp_exchange *mcp_post(struct mcp_server *s, const struct mcp_http_in *in
     struct error err = {0};
     AUTO_JSON *message = NULL;
 
-    if (!is_open(x, in))
+    if (!exchange_admit(x, in))
         return x;
     if (!json_parse(in->body, &message, &err))
-        finish_with(x, 400, reply_error(NULL, RPC_PARSE, "%s", err.text));
+        exchange_finish_json(x, 400, reply_error(NULL, RPC_PARSE, "%s", err.text));
     else if (json_is_array(message))
         post_batch(&from, message);
     else
@@ -364,10 +357,10 @@ static void get_stream(struct origin *from)
     if (is_ok)
         server_wake(s);
     else
-        finish_with(x, 400,
-                    reply_error(NULL, RPC_INVALID,
-                                "Last-Event-ID is not known any more; go on "
-                                "without it"));
+        exchange_finish_json(x, 400,
+                             reply_error(NULL, RPC_INVALID,
+                                         "Last-Event-ID is not known any more; go on "
+                                         "without it"));
 }
 
 struct mcp_exchange *mcp_get(struct mcp_server *s, const struct mcp_http_in *in,
@@ -376,14 +369,15 @@ struct mcp_exchange *mcp_get(struct mcp_server *s, const struct mcp_http_in *in,
     struct mcp_exchange *x = exchange_new(s, in, wake);
     struct origin from = origin_of(s, in, x);
 
-    if (!is_open(x, in))
+    if (!exchange_admit(x, in))
         return x;
     if (!in->session_id.ptr) {
         x->head.allow = "POST, GET, DELETE";
-        finish_with(x, 405, reply_error(NULL, RPC_INVALID, "GET needs a session; send POST"));
+        exchange_finish_json(x, 405,
+                             reply_error(NULL, RPC_INVALID, "GET needs a session; send POST"));
     } else if (!x->accepts_sse) {
-        finish_with(x, 406,
-                    reply_error(NULL, RPC_INVALID, "Accept must allow text/event-stream"));
+        exchange_finish_json(
+            x, 406, reply_error(NULL, RPC_INVALID, "Accept must allow text/event-stream"));
     } else if (find_session(&from, NULL)) {
         get_stream(&from);
     }
@@ -396,10 +390,11 @@ struct mcp_exchange *mcp_delete(struct mcp_server *s, const struct mcp_http_in *
     struct mcp_exchange *x = exchange_new(s, in, wake);
     struct origin from = origin_of(s, in, x);
 
-    if (!is_open(x, in))
+    if (!exchange_admit(x, in))
         return x;
     if (!in->session_id.ptr) {
-        finish_with(x, 400, reply_error(NULL, RPC_INVALID, "Mcp-Session-Id is missing"));
+        exchange_finish_json(x, 400,
+                             reply_error(NULL, RPC_INVALID, "Mcp-Session-Id is missing"));
         return x;
     }
     if (!find_session(&from, NULL))

@@ -105,7 +105,7 @@ static void send_to_locked(struct listener *l, json_t *message)
     json_write(&text, message);
     json_decref(message);
     if (l->x)
-        exchange_frame_locked(l->x, buf_str(&text));
+        exchange_frame_locked(l->x, NULL, buf_str(&text));
     if (l->channel)
         channel_send_locked(l->channel, buf_str(&text));
 }

@@ -6,6 +6,7 @@
  * when there is something to fetch. So one call drives it in a unit test or a fuzzer.
  *
  *   HTTP   mcp_post() -> struct mcp_exchange: status and headers once decided, then body bytes.
+ *   SSE    HTTP+SSE of 2024-11-05: mcp_sse_open() is a stream, mcp_sse_post() is answered there.
  *   stdio  mcp_channel_new(); mcp_channel_line() per line; mcp_channel_read() fetches lines to send.
  *
  * A message that calls a handler yields a struct mcp_job, which the transport runs exactly once, on
@@ -37,6 +38,7 @@
 #define MCP_SESSIONS_MAX    10000
 #define MCP_SESSION_IDLE_MS ((int64_t)30 * 60 * 1000)
 #define MCP_LISTENERS_MAX   8192
+#define MCP_SSE_STREAMS_MAX 4096 /* half of the connections: the others can post to them */
 #define MCP_KEEPALIVE_MS    15000
 #define MCP_TICK_MS         1000 /* how often mcp_tick() wants to be called */
 
@@ -168,6 +170,9 @@ struct mcp_http_in {
     struct str accept;
     struct str user_agent;
     bool has_conflict; /* one of the Mcp-* headers came twice with different values */
+    /* HTTP+SSE: where clients of a stream post, "/messages/", and the session_id of its query. */
+    struct str sse_endpoint;
+    struct str sse_session; /* ptr NULL: absent */
     /* Mcp-Param-<name>, name without the prefix, any case; ptr NULL: absent. */
     struct str (*param)(void *ctx, struct str name);
     void *param_ctx;
@@ -191,6 +196,13 @@ struct mcp_exchange *mcp_get(struct mcp_server *s, const struct mcp_http_in *in,
 struct mcp_exchange *mcp_delete(struct mcp_server *s, const struct mcp_http_in *in,
                                 struct mcp_wake wake);
 
+/* HTTP+SSE. The stream's first event names sse_endpoint with a session id; what its principal posts
+ * there is answered with 202, and all else comes as events of the stream. Its end is the session's. */
+struct mcp_exchange *mcp_sse_open(struct mcp_server *s, const struct mcp_http_in *in,
+                                  struct mcp_wake wake);
+struct mcp_exchange *mcp_sse_post(struct mcp_server *s, const struct mcp_http_in *in,
+                                  struct mcp_wake wake);
+
 struct mcp_job *mcp_exchange_job(struct mcp_exchange *x); /* NULL: nothing to run; asked once */
 
 struct mcp_http_head {
@@ -208,7 +220,8 @@ enum mcp_read { MCP_READ_MORE, MCP_READ_END };
 /* Moves the bytes at hand to the end of out. MORE: a wake comes when there is more. */
 enum mcp_read mcp_exchange_read(struct mcp_exchange *x, struct buf *out);
 
-/* The client is gone. Cancels a modern request; a legacy one runs on and can be resumed. */
+/* The client is gone. Cancels a modern request and all of an HTTP+SSE stream; another legacy request
+ * runs on and can be resumed. */
 void mcp_exchange_hang_up(struct mcp_exchange *x);
 void mcp_exchange_unref(
     struct mcp_exchange *x); /* takes NULL; no wake comes after it returns */

@@ -12,7 +12,8 @@
  * Files    tables   definitions, parsed once        message  what a JSON text is
  *          headers  Mcp-* values                    reply    result and error objects
  *          session  legacy sessions                 stream   SSE frames, replay
- *          exchange HTTP messages                   channel  stdio
+ *          exchange HTTP messages                   channel  stdio, and what is like it
+ *          http     Streamable HTTP                 sse      HTTP+SSE
  *          legacy, modern  the two ladders          methods  what both eras have
  *          call     what handlers may do            listen   change bus
  */
@@ -152,6 +153,7 @@ struct session {
     struct mcp_channel *channel; /* NULL over HTTP; borrowed */
 };
 
+struct str session_id_locked(struct mcp_server *s); /* unguessable; the caller's to free */
 struct session *session_new_locked(struct mcp_server *s, struct str principal);
 struct session *session_find_locked(struct mcp_server *s, struct str id, struct str principal);
 void session_end_locked(struct mcp_server *s, struct session *session);
@@ -170,6 +172,8 @@ bool stream_resume_locked(struct stream *stream, int64_t after_seq, struct mcp_e
 void stream_prime_locked(struct stream *stream, int retry_ms);
 
 /* -- exchanges and channels -------------------------------------------------------------------- */
+
+struct origin;
 
 struct waker {
     struct mutex lock; /* guards wake; held while calling it */
@@ -196,12 +200,13 @@ struct mcp_exchange {
     bool needs_wake; /* it is in server->to_wake, which holds a reference */
     struct mcp_exchange *next_to_wake;
     bool accepts_json, accepts_sse;
-    bool may_stream;                  /* messages may precede the response */
-    int64_t written_ms;               /* for keep-alives */
-    struct session *session;          /* referenced, or NULL */
-    struct stream *stream;            /* borrowed from session */
-    struct mcp_call *call;            /* the running one; borrowed */
-    struct mcp_job *job;              /* until the transport fetches it */
+    bool may_stream;             /* messages may precede the response */
+    int64_t written_ms;          /* for keep-alives */
+    struct session *session;     /* referenced, or NULL */
+    struct stream *stream;       /* borrowed from session */
+    struct mcp_channel *channel; /* referenced: the one that it carries (HTTP+SSE), or NULL */
+    struct mcp_call *call;       /* the running one; borrowed */
+    struct mcp_job *job;         /* until the transport fetches it */
     struct mcp_exchange *next, *prev; /* in server->exchanges */
 };
 
@@ -212,17 +217,24 @@ void exchange_unref_locked(struct mcp_exchange *x);
 void exchange_finish_locked(struct mcp_exchange *x, int status, struct str text);
 /* The same from outside the lock, waking the transport. */
 void exchange_finish(struct mcp_exchange *x, int status, struct str text);
+void exchange_finish_json(struct mcp_exchange *x, int status,
+                          json_t *response);  /* steals it; NULL: no body */
+void exchange_accept(struct mcp_exchange *x); /* 202, and a word for those who look */
 /* A message before the response. False: it cannot be delivered. */
 bool exchange_send_locked(struct mcp_exchange *x, struct str text);
 /* Makes the answer an event stream if nothing is decided yet. */
 void exchange_open_stream_locked(struct mcp_exchange *x, int retry_ms);
 void exchange_close_locked(struct mcp_exchange *x); /* ends what the client reads */
-void exchange_frame_locked(struct mcp_exchange *x, struct str message); /* one plain event */
+/* One event that is not kept; type NULL: a plain one. */
+void exchange_frame_locked(struct mcp_exchange *x, const char *type, struct str message);
 
+/* One client whose messages all come and go over one line: of stdio, or of an HTTP+SSE stream. */
 struct mcp_channel {
     struct mcp_server *server;
     struct waker waker;
     const void *caller;
+    struct mutex
+        turn; /* held while a message is taken, before the server's lock: one at a time */
     /* The rest is guarded by the server's lock. */
     size_t n_refs;
     struct buf out;
@@ -232,7 +244,16 @@ struct mcp_channel {
     struct session *session;
     size_t n_running;
     struct mcp_channel *next, *prev; /* in server->channels */
+    /* HTTP+SSE only. */
+    struct mcp_exchange *x;                 /* borrowed: the stream; NULL: ended */
+    struct str id, principal, sse_endpoint; /* owned */
 };
+struct mcp_channel *channel_new(struct mcp_server *s, const void *caller, const char *version,
+                                struct mcp_wake wake);
+/* Takes one message; from says what the channel does not know. A job if a handler is to run. */
+struct mcp_job *channel_take(struct origin *from, const json_t *message);
+void channel_end_locked(
+    struct mcp_channel *ch); /* cancels what runs; nothing is sent any more */
 void channel_send_locked(struct mcp_channel *ch, struct str text);
 void channel_unref_locked(struct mcp_channel *ch);
 
@@ -344,6 +365,7 @@ struct mcp_server {
     struct mutex lock;    /* guards all below and the objects above */
     struct cond answered; /* a server request got its answer, or a call was cancelled */
     struct map sessions;  /* id to struct session */
+    struct map sse;       /* id to struct mcp_channel with a stream */
     int64_t n_ids;        /* ids given out */
     struct mcp_exchange *exchanges;
     struct mcp_exchange *to_wake; /* those with something new, so that idle ones cost nothing */
@@ -397,6 +419,14 @@ bool header_decode(struct arena *a, struct str value, struct str *out);
 /* Whether Accept lets a type through. */
 bool header_accepts(struct str accept, struct str type);
 bool is_claude(const struct mcp_http_in *in, const json_t *meta);
+
+/* -- doors (http.c) ---------------------------------------------------------------------------- */
+
+struct origin origin_of(struct mcp_server *s, const struct mcp_http_in *in,
+                        struct mcp_exchange *x);
+/* New messages are refused while the server closes, and those whose headers cannot be read. */
+bool exchange_admit(struct mcp_exchange *x, const struct mcp_http_in *in);
+bool is_modern_message(const struct origin *from, const json_t *message);
 
 /* -- ladders ----------------------------------------------------------------------------------- */
 

@@ -19,6 +19,7 @@ bool mcp_server_new(const struct mcp_tables *tables, struct str key, struct mcp_
     mutex_init(&s->lock);
     cond_init(&s->answered);
     map_init(&s->sessions, seed);
+    map_init(&s->sse, seed);
     if (!tables_init(&s->tables, tables, err)) {
         mcp_server_free(s);
         return false;
@@ -46,6 +47,7 @@ void mcp_server_free(struct mcp_server *s)
     server_wake(s); /* nobody listens any more; lets go of what is still in the list */
     assert(!s->exchanges && !s->channels && !s->calls && !s->listeners);
     map_deinit(&s->sessions);
+    map_deinit(&s->sse);
     tables_deinit(&s->tables);
     cond_deinit(&s->answered);
     mutex_deinit(&s->lock);
@@ -162,7 +164,9 @@ void mcp_shut_down(struct mcp_server *s)
     s->is_closing = true;
     listen_end_all_locked(s);
     for (struct mcp_exchange *x = s->exchanges; x; x = x->next) {
-        if (is_open_stream(x) && !x->call) /* GET streams; calls finish by themselves */
+        bool has_calls = x->call || (x->channel && x->channel->n_running);
+
+        if (is_open_stream(x) && !has_calls) /* GET streams; calls finish by themselves */
             exchange_close_locked(x);
     }
     cond_broadcast(&s->answered);

@@ -11,7 +11,7 @@
 
 #define ID_BYTES 16
 
-static struct str make_id(struct mcp_server *s)
+struct str session_id_locked(struct mcp_server *s)
 {
     unsigned char mac[CRYPTO_SHA256_BYTES];
     char text[64], hex[2 * ID_BYTES + 1];
@@ -58,7 +58,7 @@ struct session *session_new_locked(struct mcp_server *s, struct str principal)
         evict_longest_idle(s);
     session->server = s;
     session->n_refs = 1; /* the map's */
-    session->id = make_id(s);
+    session->id = session_id_locked(s);
     session->principal = str_n(mem_dup(principal), principal.len);
     session->version = MCP_LATEST_LEGACY;
     session->log_level = level_of(STR("info"));

@@ -220,6 +220,9 @@ static struct mcp_http_in http_in(struct stage *s, const struct said *said)
                                 .accept = view(said->accept),
                                 .user_agent = view(said->agent),
                                 .has_conflict = said->has_conflict,
+                                .sse_endpoint =
+                                    said->endpoint ? str_c(said->endpoint) : STR("/messages/"),
+                                .sse_session = view(said->sse),
                                 .param = find_param,
                                 .param_ctx = (void *)(uintptr_t)said,
                                 .body = said->body ? str_c(said->body) : STR(""),
@@ -257,14 +260,30 @@ static struct str field_of(struct str event, const char *name)
     return value;
 }
 
+/* The data of an event that holds a message, else empty. */
+static struct str message_of(struct str event)
+{
+    return str_eq_c(field_of(event, "event: "), "endpoint") ? (struct str){0}
+                                                            : field_of(event, "data: ");
+}
+
 size_t event_count(struct str body)
 {
     struct str event;
     size_t n = 0;
 
     while (next_event(&body, &event))
-        n += field_of(event, "data: ").len > 0;
+        n += message_of(event).len > 0;
     return n;
+}
+
+struct str heard_endpoint(const struct heard *h)
+{
+    struct str body = h->body, event;
+
+    if (!next_event(&body, &event) || !str_eq_c(field_of(event, "event: "), "endpoint"))
+        return (struct str){0};
+    return field_of(event, "data: ");
 }
 
 static json_t *keep(struct stage *s, json_t *json)
@@ -279,7 +298,7 @@ json_t *event_json(struct stage *s, struct str body, size_t n)
     json_t *json = NULL;
 
     while (next_event(&body, &event)) {
-        data = field_of(event, "data: ");
+        data = message_of(event);
         if (data.len == 0 || n-- > 0)
             continue;
         CHECK(json_parse(data, &json, NULL));
@@ -332,31 +351,53 @@ static void run_job(struct mcp_job *job)
         mcp_job_run(job);
 }
 
-struct heard stage_post(struct stage *s, const struct said *said)
+typedef struct mcp_exchange *door_fn(struct mcp_server *s, const struct mcp_http_in *in,
+                                     struct mcp_wake wake);
+
+static struct heard enter(struct stage *s, const struct said *said, door_fn *door)
 {
     const struct mcp_http_in in = http_in(s, said);
-    struct heard h = {.x = mcp_post(s->mcp, &in, (struct mcp_wake){count_wake, s})};
+
+    return (struct heard){.x = door(s->mcp, &in, (struct mcp_wake){count_wake, s})};
+}
+
+static struct heard enter_and_hear(struct stage *s, const struct said *said, door_fn *door)
+{
+    struct heard h = enter(s, said, door);
 
     run_job(mcp_exchange_job(h.x));
     stage_hear(s, &h);
     return h;
 }
 
+struct heard stage_post(struct stage *s, const struct said *said)
+{
+    return enter_and_hear(s, said, mcp_post);
+}
+
 struct heard stage_get(struct stage *s, const struct said *said)
 {
-    const struct mcp_http_in in = http_in(s, said);
-    struct heard h = {.x = mcp_get(s->mcp, &in, (struct mcp_wake){count_wake, s})};
+    return enter_and_hear(s, said, mcp_get);
+}
 
-    stage_hear(s, &h);
+struct heard stage_sse_open(struct stage *s, const struct said *said)
+{
+    return enter_and_hear(s, said, mcp_sse_open);
+}
+
+struct heard stage_sse_post(struct stage *s, const struct said *said)
+{
+    struct heard h = enter_and_hear(s, said, mcp_sse_post);
+
+    CHECK(h.is_decided && h.is_ended);
+    stage_forget(&h);
     return h;
 }
 
 struct heard stage_delete(struct stage *s, const struct said *said)
 {
-    const struct mcp_http_in in = http_in(s, said);
-    struct heard h = {.x = mcp_delete(s->mcp, &in, (struct mcp_wake){count_wake, s})};
+    struct heard h = enter_and_hear(s, said, mcp_delete);
 
-    stage_hear(s, &h);
     stage_forget(&h);
     return h;
 }
@@ -405,16 +446,26 @@ static void run_aside(void *arg)
     mcp_job_run(((struct runner *)arg)->job);
 }
 
-struct heard stage_post_aside(struct stage *s, const struct said *said, struct runner *r)
+static struct heard enter_aside(struct stage *s, const struct said *said, struct runner *r,
+                                door_fn *door)
 {
-    const struct mcp_http_in in = http_in(s, said);
-    struct heard h = {.x = mcp_post(s->mcp, &in, (struct mcp_wake){count_wake, s})};
+    struct heard h = enter(s, said, door);
     struct error err = {0};
 
     r->job = mcp_exchange_job(h.x);
     CHECK(r->job != NULL);
     CHECK_OK(thread_start(&r->thread, "aside", run_aside, r, &err), err);
     return h;
+}
+
+struct heard stage_post_aside(struct stage *s, const struct said *said, struct runner *r)
+{
+    return enter_aside(s, said, r, mcp_post);
+}
+
+struct heard stage_sse_post_aside(struct stage *s, const struct said *said, struct runner *r)
+{
+    return enter_aside(s, said, r, mcp_sse_post);
 }
 
 void runner_join(struct runner *r)

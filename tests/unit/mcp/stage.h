@@ -58,7 +58,8 @@ struct said { /* a request; what is NULL is absent */
     const char *version, *method, *name;
     const char *region; /* Mcp-Param-Region */
     const char *session, *last_event, *accept, *agent;
-    const char *who; /* principal; NULL: anonymous */
+    const char *endpoint, *sse; /* HTTP+SSE; endpoint NULL: "/messages/" */
+    const char *who;            /* principal; NULL: anonymous */
     bool has_conflict;
 };
 
@@ -78,6 +79,8 @@ struct heard {
 struct heard stage_post(struct stage *s, const struct said *said); /* runs the job */
 struct heard stage_get(struct stage *s, const struct said *said);
 struct heard stage_delete(struct stage *s, const struct said *said);
+struct heard stage_sse_open(struct stage *s, const struct said *said);
+struct heard stage_sse_post(struct stage *s, const struct said *said); /* runs the job */
 void stage_hear(struct stage *s, struct heard *h); /* what has come since is added */
 void stage_forget(struct heard *h);                /* unrefs the exchange, frees the JSON */
 
@@ -94,10 +97,11 @@ struct runner {
     struct mcp_job *job;
 };
 struct heard stage_post_aside(struct stage *s, const struct said *said, struct runner *r);
+struct heard stage_sse_post_aside(struct stage *s, const struct said *said, struct runner *r);
 void runner_join(struct runner *r);
 void stage_wait_for(const atomic_int *counter, int n);
 
-/* How many SSE events stand in a body, and the data of event n (from 0). */
+/* How many messages stand in a body of SSE events, and the data of event n (from 0). */
 size_t event_count(struct str body);
 json_t *event_json(struct stage *s, struct str body, size_t n);
 /* The id of the last event with one; NULL: none. */
@@ -105,6 +109,8 @@ const char *event_last_id(struct stage *s, struct str body);
 
 /* result.content[0].text, or an empty view. */
 struct str heard_text(const json_t *answer);
+/* The data of the event that an HTTP+SSE stream begins with. */
+struct str heard_endpoint(const struct heard *h);
 int heard_code(const json_t *answer); /* error.code, 0: none */
 const char *printed(struct stage *s, const char *fmt, ...) PRINTF(2, 3);
 
