@@ -141,7 +141,8 @@ static int run_server(struct program *p, bool is_http)
 static void serve_help(FILE *to)
 {
     fputs("memoryd serve [--host ADDRESS] [--port N]\n\n"
-          "Serves MCP over Streamable HTTP at /mcp until SIGINT or SIGTERM.\n\n"
+          "Serves MCP until SIGINT or SIGTERM: Streamable HTTP at /mcp, and for older clients\n"
+          "HTTP+SSE at /sse.\n\n"
           "Options:\n"
           "  --host ADDRESS           listen here (default: MCP_SSE_HOST, 127.0.0.1)\n"
           "  --port N                 and on this port (default: MCP_SSE_PORT, 8765)\n"

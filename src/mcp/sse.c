@@ -44,6 +44,8 @@ static void open_stream_locked(struct mcp_exchange *x, struct mcp_channel *ch,
     buf_printf(&uri, STR_FMT "?session_id=" STR_FMT, STR_ARG(in->sse_endpoint),
                STR_ARG(ch->id));
     exchange_frame_locked(x, "endpoint", buf_str(&uri));
+    if (x->server->is_closing) /* since a moment ago */
+        exchange_close_locked(x);
 }
 
 static bool try_open(struct mcp_exchange *x, const struct mcp_http_in *in)

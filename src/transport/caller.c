@@ -31,9 +31,9 @@ struct str client_of_user_agent(struct str user_agent)
     return str_sub(user_agent, 0, n);
 }
 
-bool space_of_path(struct str path, struct str *out)
+bool space_of_path(struct str path, struct str root, struct str *out)
 {
-    struct str root = STR("/mcp"), rest;
+    struct str rest;
 
     if (!str_starts(path, root))
         return false;

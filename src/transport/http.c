@@ -1,5 +1,5 @@
 /*
- * http.c - Streamable HTTP: the endpoint /mcp on an HTTP server.
+ * http.c - Streamable HTTP at /mcp, and what HTTP+SSE (sse.c) shares with it.
  *
  * One request is one exchange with the protocol layer. The exchange decides the status line when it
  * can, a quick answer at once, a slow one or a stream later; until then the request waits without a
@@ -22,15 +22,6 @@
     "Content-Type, Accept, Authorization, Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, "  \
     "Mcp-Name, Last-Event-ID"
 #define CORS_EXPOSED "Mcp-Session-Id, WWW-Authenticate, Retry-After"
-
-struct transport_http {
-    struct transport_http_options options;
-
-    struct mutex lock; /* guards: is_stopping */
-    struct cond stop;
-    bool is_stopping;
-    struct thread ticker;
-};
 
 struct conversation {
     atomic_int n_holders;
@@ -69,7 +60,8 @@ static void add_head(struct http_request *r, const struct mcp_http_head *head)
         http_reply_header(r, "Retry-After",
                           arena_printf(http_request_arena(r), "%d", head->retry_after_s));
     if (head->is_stream) {
-        http_reply_header(r, "Cache-Control", STR("no-cache"));
+        /* Memories are for no cache; and a proxy that compresses would hold events back. */
+        http_reply_header(r, "Cache-Control", STR("no-cache, no-store, no-transform"));
         http_reply_header(r, "X-Accel-Buffering", STR("no")); /* nginx passes each event on */
     }
 }
@@ -160,23 +152,15 @@ static struct conversation *conversation_new(struct http_request *r, struct str 
     return c;
 }
 
-typedef struct mcp_exchange *exchange_begin(struct mcp_server *s, const struct mcp_http_in *in,
-                                            struct mcp_wake wake);
-
-static void begin(struct transport_http *t, struct http_request *r, exchange_begin *enter)
+void converse(struct transport_http *t, struct http_request *r, const struct visit *v)
 {
-    struct conversation *c;
-    struct mcp_http_in in;
+    struct conversation *c = conversation_new(r, v->space);
+    struct mcp_http_in in = read_request(r, &c->caller);
     struct mcp_job *job;
-    struct str space;
 
-    if (!space_of_path(http_path(r), &space)) {
-        http_refuse(r, 404, "the path after /mcp/ is not the name of a space");
-        return;
-    }
-    c = conversation_new(r, space);
-    in = read_request(r, &c->caller);
-    c->exchange = enter(t->options.mcp, &in, (struct mcp_wake){conversation_wake, c});
+    in.sse_endpoint = v->sse_endpoint;
+    in.sse_session = v->sse_session;
+    c->exchange = v->enter(t->options.mcp, &in, (struct mcp_wake){conversation_wake, c});
     http_answer_later(r, &conversation_answer, c);
     job = mcp_exchange_job(c->exchange);
     if (!job)
@@ -185,19 +169,27 @@ static void begin(struct transport_http *t, struct http_request *r, exchange_beg
     run_job(t->options.pool, job, conversation_drop, c);
 }
 
+static void begin(struct transport_http *t, struct http_request *r, struct visit visit)
+{
+    if (space_of_path(http_path(r), STR("/mcp"), &visit.space))
+        converse(t, r, &visit);
+    else
+        http_refuse(r, 404, "the path after /mcp/ is not the name of a space");
+}
+
 static void handle_post(struct http_request *r, void *ctx)
 {
-    begin(ctx, r, mcp_post);
+    begin(ctx, r, (struct visit){.enter = mcp_post});
 }
 
 static void handle_get(struct http_request *r, void *ctx)
 {
-    begin(ctx, r, mcp_get);
+    begin(ctx, r, (struct visit){.enter = mcp_get});
 }
 
 static void handle_delete(struct http_request *r, void *ctx)
 {
-    begin(ctx, r, mcp_delete);
+    begin(ctx, r, (struct visit){.enter = mcp_delete});
 }
 
 static void handle_root(struct http_request *r, void *ctx)
@@ -220,6 +212,18 @@ static const char *write_refusal(int status, struct str text, struct buf *body)
     return "application/json";
 }
 
+void add_route(struct transport_http *t, const char *path, const struct http_route *route)
+{
+    struct http_route whole = *route;
+
+    whole.path = path;
+    whole.ctx = t;
+    whole.write_refusal = write_refusal;
+    whole.cors_headers = CORS_HEADERS;
+    whole.cors_exposed = CORS_EXPOSED;
+    http_server_add(t->options.http, &whole);
+}
+
 static void add_endpoint(struct transport_http *t, const char *path)
 {
     static const char *const any[] = {"application/json", "text/event-stream", NULL};
@@ -230,16 +234,8 @@ static void add_endpoint(struct transport_http *t, const char *path)
         {.method = "DELETE", .handle = handle_delete},
     };
 
-    for (size_t i = 0; i < COUNT(routes); i++) {
-        struct http_route route = routes[i];
-
-        route.path = path;
-        route.ctx = t;
-        route.write_refusal = write_refusal;
-        route.cors_headers = CORS_HEADERS;
-        route.cors_exposed = CORS_EXPOSED;
-        http_server_add(t->options.http, &route);
-    }
+    for (size_t i = 0; i < COUNT(routes); i++)
+        add_route(t, path, &routes[i]);
 }
 
 static void add_root(struct transport_http *t)
@@ -282,6 +278,7 @@ bool transport_http_new(const struct transport_http_options *options,
     mcp_tick(options->mcp, clock_monotonic_ms());
     add_endpoint(t, "/mcp");
     add_endpoint(t, "/mcp/");
+    sse_add_routes(t);
     add_root(t);
     if (!thread_start(&t->ticker, "mcp-tick", tick_main, t, err)) {
         transport_http_free(t);

@@ -1,5 +1,5 @@
 /*
- * transport.h - moves bytes between the protocol layer and the world: Streamable HTTP and stdio.
+ * transport.h - moves bytes between the protocol layer and the world: HTTP and stdio.
  *
  * A message that calls a handler becomes a job. Quick jobs run where they came in; slow ones go to
  * the pool, and the connection or the channel goes on meanwhile. A job that finds the pool's queue
@@ -22,12 +22,13 @@
 #include "http/http.h"
 #include "mcp/mcp.h"
 
-/* -- Streamable HTTP (http.c) ---------------------------------------------------------------- */
+/* -- HTTP (http.c, sse.c) -------------------------------------------------------------------- */
 
 /*
- * Serves /mcp and /mcp/<space> on an HTTP server: POST, GET, DELETE and preflight; other requests
- * to the root path are told where to go. The space of /mcp is SPACE_DEFAULT. Calls mcp_tick() from
- * a thread of its own.
+ * Serves Streamable HTTP at /mcp and /mcp/<space>: POST, GET, DELETE and preflight; and HTTP+SSE at
+ * /sse and /sse/<space>, with /messages/ and /messages/<space> to post to. Other requests to the
+ * root path are told where to go. The space of /mcp and /sse is SPACE_DEFAULT. Calls mcp_tick() from a
+ * thread of its own.
  *
  * Order: new, http_server_start(), ..., transport_http_stop(), then free both, then pool_free() (jobs
  * of clients that hung up may still run), then mcp_server_free().
@@ -38,6 +39,7 @@ struct transport_http_options {
     struct mcp_server *mcp;   /* borrowed, outlives the transport */
     struct http_server *http; /* borrowed, not yet started */
     struct pool *pool;        /* borrowed, for slow jobs */
+    struct str path_prefix;   /* borrowed: what a proxy cuts off, "/memory"; may be empty */
 };
 
 NODISCARD bool transport_http_new(const struct transport_http_options *options,

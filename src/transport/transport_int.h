@@ -17,8 +17,39 @@ struct caller local_caller(struct str client, struct str space);
 #define CLIENT_NAME_MAX_BYTES 64
 struct str client_of_user_agent(struct str user_agent);
 
-/* The space of "/mcp", "/mcp/" or "/mcp/<space>". False: the path names none. */
-bool space_of_path(struct str path, struct str *out);
+/* The space of "/mcp", "/mcp/" or "/mcp/<space>", with "/mcp" as root. False: the path names none. */
+bool space_of_path(struct str path, struct str root, struct str *out);
+
+/* -- HTTP (http.c) --------------------------------------------------------------------------- */
+
+struct transport_http {
+    struct transport_http_options options;
+
+    struct mutex lock; /* guards: is_stopping */
+    struct cond stop;
+    bool is_stopping;
+    struct thread ticker;
+};
+
+/* What a request says by its path, and the door of mcp/ that it goes to. */
+struct visit {
+    struct str space;
+    struct str sse_endpoint, sse_session; /* as in struct mcp_http_in */
+    struct mcp_exchange *(*enter)(struct mcp_server *s, const struct mcp_http_in *in,
+                                  struct mcp_wake wake);
+};
+/* Answers the request with what comes out of the exchange. */
+void converse(struct transport_http *t, struct http_request *r, const struct visit *v);
+/* Adds the route with what all of MCP have in common. */
+void add_route(struct transport_http *t, const char *path, const struct http_route *route);
+
+/* -- HTTP+SSE (sse.c) ------------------------------------------------------------------------ */
+
+void sse_add_routes(struct transport_http *t);
+/* The first parameter of the query that is called session_id or sessionId; ptr NULL: none. */
+struct str sse_session_of(struct str query);
+/* prefix "/messages/" or, percent-encoded, prefix "/messages/<space>". In the arena. */
+struct str sse_endpoint_of(struct arena *a, struct str prefix, struct str space);
 
 /* Runs the job here if it is quick, else on the pool; refuses it if the pool is full. done(ctx) is
  * called exactly once, after the job has been freed, perhaps before this returns. */

@@ -47,7 +47,7 @@ TEST(space_is_the_path_below_the_endpoint)
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct str space = {0};
 
-        CHECK_INT(space_of_path(str_c(rows[i].path), &space), rows[i].is_ok);
+        CHECK_INT(space_of_path(str_c(rows[i].path), STR("/mcp"), &space), rows[i].is_ok);
         CHECK_STR(space, rows[i].space);
     }
 }
@@ -59,8 +59,8 @@ TEST(space_has_a_longest_name)
     size_t n = strlen(path);
 
     memset(path + n, 'x', MEMORY_SPACE_MAX_CHARS + 1);
-    CHECK(space_of_path(str_n(path, n + MEMORY_SPACE_MAX_CHARS), &space));
-    CHECK(!space_of_path(str_n(path, n + MEMORY_SPACE_MAX_CHARS + 1), &space));
+    CHECK(space_of_path(str_n(path, n + MEMORY_SPACE_MAX_CHARS), STR("/mcp"), &space));
+    CHECK(!space_of_path(str_n(path, n + MEMORY_SPACE_MAX_CHARS + 1), STR("/mcp"), &space));
 }
 
 TEST(caller_on_this_machine_has_every_right)

@@ -19,9 +19,10 @@ static struct stage stage_open(size_t n_workers, size_t max_queued)
     struct error err = {0};
 
     CHECK_OK(http_server_new(&options, &s.http, &err), err);
-    CHECK_OK(transport_http_new(
-                 &(struct transport_http_options){s.table->mcp, s.http, s.table->pool},
-                 &s.transport, &err),
+    CHECK_OK(transport_http_new(&(struct transport_http_options){.mcp = s.table->mcp,
+                                                                 .http = s.http,
+                                                                 .pool = s.table->pool},
+                                &s.transport, &err),
              err);
     CHECK_OK(http_server_start(s.http, &err), err);
     return s;
@@ -262,7 +263,7 @@ TEST(progress_makes_the_answer_a_stream)
     CHECK_INT(r.status, 200);
     CHECK_STR(reply_header(&r, "Content-Type"), "text/event-stream");
     CHECK_STR(reply_header(&r, "X-Accel-Buffering"), "no");
-    CHECK_STR(reply_header(&r, "Cache-Control"), "no-cache");
+    CHECK_STR(reply_header(&r, "Cache-Control"), "no-cache, no-store, no-transform");
     CHECK(str_contains(r.body, STR("notifications/progress")));
     CHECK(str_contains(r.body, STR("stepped")));
     client_close(&c);
