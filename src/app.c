@@ -185,7 +185,7 @@ static bool listen_and_wait(struct app *a, struct http_server *http, int signals
                             struct error *err)
 {
     const struct transport_http_options options = {
-        .mcp = a->mcp, .http = http, .pool = a->pool};
+        .mcp = a->mcp, .http = http, .pool = a->pool, .path_prefix = a->config->path_prefix};
     struct transport_http *transport;
     bool is_ok;
 

@@ -26,6 +26,7 @@
 #define CONFIG_ENV_FILE_MAX_BYTES    ((size_t)1024 * 1024)
 #define CONFIG_SECRET_FILE_MAX_BYTES ((size_t)64 * 1024)
 #define CONFIG_ORIGINS_MAX           32
+#define CONFIG_PATH_PREFIX_MAX_BYTES 200
 #define CONFIG_MODEL_NAME            "all-MiniLM-L6-v2.mdm"
 
 struct config_pragma { /* from the allow-list; neither part can carry SQL */
@@ -47,9 +48,10 @@ struct config_item {
 
 struct config {
     /* transport */
-    bool is_http;                   /* MCP_STREAMABLE_HTTP_MODE: plain `memoryd` serves HTTP */
-    struct str host;                /* MCP_SSE_HOST; a loopback address, or localhost */
-    uint16_t port;                  /* MCP_SSE_PORT; 0 takes any free one */
+    bool is_http;    /* MCP_STREAMABLE_HTTP_MODE, MCP_SSE_MODE: plain `memoryd` serves HTTP */
+    struct str host; /* MCP_SSE_HOST; a loopback address, or localhost */
+    uint16_t port;   /* MCP_SSE_PORT; 0 takes any free one */
+    struct str path_prefix;         /* MEMORYD_PATH_PREFIX: "/memory", or empty */
     int keep_alive_s;               /* MCP_TRANSPORT_TIMEOUT_KEEP_ALIVE */
     int shutdown_s;                 /* MCP_TRANSPORT_TIMEOUT_GRACEFUL_SHUTDOWN */
     const struct str *cors_origins; /* MCP_CORS_ORIGINS, besides loopback ones */

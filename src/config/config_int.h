@@ -14,6 +14,7 @@
 /* What readers fill: the config, and what only becomes part of it together. */
 struct loaded {
     struct config config;
+    bool is_sse;
     bool is_quality_boosted;
     double quality_weight;
 };
@@ -92,6 +93,7 @@ setting_read read_fusion;       /* bool: is rrf */
 setting_read read_precision;    /* bool: is fp32 */
 setting_read read_backend;      /* nothing: one backend is known */
 setting_read read_host;         /* struct str */
+setting_read read_path_prefix;  /* struct str: without a slash at its end */
 setting_read read_origins;      /* config.cors_origins, n_cors_origins */
 setting_read read_pragmas;      /* config.pragmas, n_pragmas */
 setting_read read_custom_types; /* struct str */

@@ -262,7 +262,7 @@ static bool combine(struct load *l, struct error *err)
     if (!scale_weights(c, err))
         return false;
     c->quality_boost = l->loaded.is_quality_boosted ? l->loaded.quality_weight : 0;
-    c->is_http |= l->source->is_server;
+    c->is_http |= l->loaded.is_sse || l->source->is_server;
     if (is_default(l, "LOG_LEVEL"))
         c->log_level = c->is_http ? LOG_INFO : LOG_WARN;
     if (is_default(l, "MEMORYD_MODEL"))

@@ -1,5 +1,5 @@
 /*
- * net.c - where the server listens, and which web pages may call it.
+ * net.c - where the server listens and under which path it is known, and which web pages may call it.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/config_int.h"
@@ -41,6 +41,42 @@ bool read_host(const struct reader *r, const struct setting *s, struct str text,
                          "not have yet; use 127.0.0.1, ::1 or localhost, and an SSH tunnel "
                          "from elsewhere");
     *(struct str *)setting_field(r, s) = arena_dup(r->arena, host);
+    return true;
+}
+
+static bool is_path_char(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("/._~-", c));
+}
+
+/* "/a/b": nothing that a client would resolve to another path, or to another host ("//"). */
+static bool is_plain_path(struct str path)
+{
+    struct str rest, segment;
+
+    if (path.len > CONFIG_PATH_PREFIX_MAX_BYTES || !str_starts(path, STR("/")))
+        return false;
+    for (size_t i = 0; i < path.len; i++) {
+        if (!is_path_char(path.ptr[i]))
+            return false;
+    }
+    rest = str_sub(path, 1, path.len);
+    while (str_next(&rest, '/', &segment)) {
+        if (segment.len == 0 || str_eq_c(segment, ".") || str_eq_c(segment, ".."))
+            return false;
+    }
+    return true;
+}
+
+bool read_path_prefix(const struct reader *r, const struct setting *s, struct str text,
+                      struct error *err)
+{
+    if (str_ends(text, STR("/")))
+        text.len--;
+    if (text.len && !is_plain_path(text))
+        return error_set(err, ERROR_INVALID, "use %s", s->accepts);
+    *(struct str *)setting_field(r, s) = arena_dup(r->arena, text);
     return true;
 }
 

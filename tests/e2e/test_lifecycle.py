@@ -159,10 +159,11 @@ class Start(Case):
 
     def test_plain_memoryd_serves_http_if_asked(self):
         port = free_port()
-        with Server(self.folder, command=(), MCP_STREAMABLE_HTTP_MODE=1,
-                    MCP_SSE_HOST="127.0.0.1", MCP_SSE_PORT=port) as s:
-            self.assertEqual(s.port, port)
-            self.assertEqual(s.request("GET", "/api/health").status, 200)
+        for mode in ("MCP_STREAMABLE_HTTP_MODE", "MCP_SSE_MODE"):
+            with self.subTest(mode), Server(self.folder, command=(), MCP_SSE_HOST="127.0.0.1",
+                                            MCP_SSE_PORT=port, **{mode: 1}) as s:
+                self.assertEqual(s.port, port)
+                self.assertEqual(s.request("GET", "/api/health").status, 200)
 
     def test_bad_values_stop_the_start(self):
         for name, value in (("MCP_SSE_PORT", "80a"), ("MCP_SSE_PORT", "70000"),

@@ -64,6 +64,18 @@ TEST(the_guide_for_remote_access_is_taken_as_far_as_it_goes)
               "server listens on this machine only, without log-ins\n");
 }
 
+TEST(the_older_transport_asks_for_http_too)
+{
+    AUTO_ENV e;
+
+    env_init(&e);
+    env_set(&e, "MCP_SSE_MODE=1");
+    REQUIRE(CHECK_OK(env_load(&e), e.err));
+    CHECK(e.config.is_http);
+    CHECK_INT(e.config.log_level, LOG_INFO);
+    CHECK_STR(buf_str(&e.warnings), "");
+}
+
 TEST(the_environment_wins_over_the_file)
 {
     AUTO_ENV e;

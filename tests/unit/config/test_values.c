@@ -34,6 +34,37 @@ TEST(switches_take_ten_words_in_any_case)
     }
 }
 
+TEST(a_path_prefix_is_a_plain_path)
+{
+    static const struct {
+        const char *text, *want; /* NULL: refused */
+    } rows[] = {
+        {"MEMORYD_PATH_PREFIX=/memory", "/memory"},
+        {"MEMORYD_PATH_PREFIX=/a/b-c.d_e~f/", "/a/b-c.d_e~f"},
+        {"MEMORYD_PATH_PREFIX=/", ""},
+        {"MEMORYD_PATH_PREFIX=memory", NULL},
+        {"MEMORYD_PATH_PREFIX=//evil.example", NULL},
+        {"MEMORYD_PATH_PREFIX=/a//b", NULL},
+        {"MEMORYD_PATH_PREFIX=/a/../b", NULL},
+        {"MEMORYD_PATH_PREFIX=/.", NULL},
+        {"MEMORYD_PATH_PREFIX=/a?b", NULL},
+        {"MEMORYD_PATH_PREFIX=/a%2fb", NULL},
+        {"MEMORYD_PATH_PREFIX=/a b", NULL},
+        {"MEMORYD_PATH_PREFIX=https://host/memory", NULL},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO_ENV e;
+
+        env_init(&e);
+        env_set(&e, rows[i].text);
+        if (!CHECK_INT(env_load(&e), rows[i].want != NULL))
+            printf("  with %s\n", rows[i].text);
+        if (rows[i].want)
+            CHECK_STR(e.config.path_prefix, rows[i].want);
+    }
+}
+
 TEST(a_bad_value_stops_the_start_with_one_line)
 {
     static const struct {
