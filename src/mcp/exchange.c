@@ -76,7 +76,7 @@ void exchange_unref_locked(struct mcp_exchange *x)
     if (!x || --x->n_refs)
         return;
     if (x->stream && x->stream->reader == x)
-        x->stream->reader = NULL;
+        stream_leave_locked(x->stream, x->server->now_ms);
     session_unref_locked(x->session);
     channel_unref_locked(x->channel);
     unlink_exchange(x);
@@ -265,13 +265,8 @@ void mcp_exchange_hang_up(struct mcp_exchange *x)
     MUTEX_SCOPE(&s->lock);
 
     x->is_gone = true;
-    if (x->stream && x->stream->reader == x) {
-        x->stream->reader = NULL;
-        if (x->session && x->session->standalone == x->stream) {
-            x->session->standalone = NULL;
-            stream_end_locked(x->stream, s->now_ms);
-        }
-    }
+    if (x->stream && x->stream->reader == x)
+        stream_leave_locked(x->stream, s->now_ms);
     if (x->channel)
         channel_end_locked(x->channel);
     if (x->call && x->call->era == ERA_MODERN)

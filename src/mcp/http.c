@@ -299,6 +299,33 @@ static bool parse_event_id(struct str text, int64_t *out_stream, int64_t *out_se
            str_to_int(seq, out_seq);
 }
 
+static void flush_queue_locked(struct mcp_server *s, struct session *session)
+{
+    for (size_t i = 0; i < session->queue.len; i++) {
+        stream_append_locked(s, session->standalone, session->queue.ptr[i]);
+        free((void *)(uintptr_t)session->queue.ptr[i].ptr);
+    }
+    session->queue.len = 0;
+}
+
+/* The newest connection gets what comes from now on, and what waited for one. */
+static void make_standalone_locked(struct mcp_exchange *x)
+{
+    x->stream->is_standalone = true;
+    x->stream->is_ended = false;
+    x->session->standalone = x->stream;
+    flush_queue_locked(x->server, x->session);
+}
+
+static void open_standalone_locked(struct mcp_exchange *x)
+{
+    x->stream = stream_new_locked(x->session);
+    x->stream->reader = x;
+    if (strcmp(x->session->version, MCP_LATEST_LEGACY) >= 0)
+        stream_prime_locked(x->stream, 0);
+    make_standalone_locked(x);
+}
+
 static bool resume_locked(struct mcp_exchange *x, struct str last_event_id)
 {
     int64_t id, seq;
@@ -310,31 +337,11 @@ static bool resume_locked(struct mcp_exchange *x, struct str last_event_id)
         ;
     if (!stream || !stream_resume_locked(stream, seq, x))
         return false;
-    if (stream->is_ended)
+    if (stream->is_standalone)
+        make_standalone_locked(x);
+    else if (stream->is_ended)
         exchange_close_locked(x);
     return true;
-}
-
-static void flush_queue_locked(struct mcp_server *s, struct session *session)
-{
-    for (size_t i = 0; i < session->queue.len; i++) {
-        stream_append_locked(s, session->standalone, session->queue.ptr[i]);
-        free((void *)(uintptr_t)session->queue.ptr[i].ptr);
-    }
-    session->queue.len = 0;
-}
-
-/* The newest GET stream gets what comes from now on. */
-static void open_standalone_locked(struct mcp_server *s, struct mcp_exchange *x)
-{
-    struct session *session = x->session;
-
-    x->stream = stream_new_locked(session);
-    x->stream->reader = x;
-    session->standalone = x->stream;
-    if (strcmp(session->version, MCP_LATEST_LEGACY) >= 0)
-        stream_prime_locked(x->stream, 0);
-    flush_queue_locked(s, session);
 }
 
 static void get_stream(struct origin *from)
@@ -347,7 +354,7 @@ static void get_stream(struct origin *from)
     if (from->in->last_event_id.ptr)
         is_ok = resume_locked(x, from->in->last_event_id);
     else
-        open_standalone_locked(s, x);
+        open_standalone_locked(x);
     if (is_ok) {
         x->head = (struct mcp_http_head){200, "text/event-stream", {0}, NULL, 0, true};
         x->state = HEAD_DONE;

@@ -124,8 +124,9 @@ struct stream {
     int64_t next_seq;
     struct frames VEC(struct frame) frames;
     size_t bytes;
-    bool is_ended; /* nothing more will come */
+    bool is_ended; /* nothing more will come, or nobody listens to a standalone one */
     int64_t ended_ms;
+    bool is_standalone;          /* from a GET, outside any request */
     struct mcp_exchange *reader; /* who carries it now; NULL: nobody */
 };
 
@@ -169,6 +170,8 @@ void stream_free_locked(struct stream *stream);
 /* Events of the stream after seq to the exchange, which becomes its reader. False: some of them
  * are not kept any more. */
 bool stream_resume_locked(struct stream *stream, int64_t after_seq, struct mcp_exchange *x);
+/* Its reader goes; a stream outside any request waits a while for it to come back. */
+void stream_leave_locked(struct stream *stream, int64_t now_ms);
 void stream_prime_locked(struct stream *stream, int retry_ms);
 
 /* -- exchanges and channels -------------------------------------------------------------------- */

@@ -117,6 +117,16 @@ void stream_end_locked(struct stream *stream, int64_t now_ms)
     stream->ended_ms = now_ms;
 }
 
+void stream_leave_locked(struct stream *stream, int64_t now_ms)
+{
+    stream->reader = NULL;
+    if (!stream->is_standalone)
+        return;
+    if (stream->session->standalone == stream)
+        stream->session->standalone = NULL; /* what comes now is queued */
+    stream_end_locked(stream, now_ms);
+}
+
 bool stream_resume_locked(struct stream *stream, int64_t after_seq, struct mcp_exchange *x)
 {
     int64_t first_kept = stream->frames.len ? stream->frames.ptr[0].seq : stream->next_seq + 1;

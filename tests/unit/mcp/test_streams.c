@@ -361,6 +361,56 @@ TEST(changes_reach_the_newest_stream_of_each_session)
     stage_forget(&new);
 }
 
+/* It used to get what it had missed and then the end, again and again. */
+TEST(a_stream_outside_any_request_goes_on_when_it_is_resumed)
+{
+    STAGE(s);
+    const char *session = stage_session(&s, VERSION, NULL);
+    struct heard h = stage_get(&s, &(const struct said){.session = session});
+    const char *id;
+
+    mcp_list_changed(s.mcp, MCP_LIST_TOOLS);
+    stage_hear(&s, &h);
+    id = event_last_id(&s, h.body);
+    mcp_exchange_hang_up(h.x);
+    stage_forget(&h);
+    mcp_list_changed(s.mcp, MCP_LIST_PROMPTS); /* while nobody listens */
+    h = stage_get(&s, &(const struct said){.session = session, .last_event = id});
+    CHECK(!h.is_ended);
+    CHECK_INT(event_count(h.body), 1);
+    CHECK_STR(method_of(h.json), "notifications/prompts/list_changed");
+    mcp_list_changed(s.mcp, MCP_LIST_RESOURCES);
+    stage_hear(&s, &h);
+    CHECK_INT(event_count(h.body), 2);
+    CHECK_STR(method_of(h.json), "notifications/resources/list_changed");
+    stage_forget(&h);
+    s.now_ms += 6 * 60 * 1000; /* nobody has read it for a while */
+    mcp_tick(s.mcp, s.now_ms);
+    h = stage_get(&s, &(const struct said){.session = session, .last_event = id});
+    CHECK_INT(h.status, 400);
+    stage_forget(&h);
+}
+
+TEST(event_ids_are_of_their_session)
+{
+    STAGE(s);
+    const char *session = stage_session(&s, VERSION, ALICE);
+    const char *other = stage_session(&s, VERSION, ALICE);
+    struct heard h;
+
+    stage_ask(&s, &(const struct said){
+                      .body = STEPS, .session = session, .accept = BOTH, .who = ALICE});
+    h = stage_get(&s,
+                  &(const struct said){.session = other, .last_event = "1_0", .who = ALICE});
+    CHECK_INT(h.status, 400);
+    CHECK_INT(event_count(h.body), 0);
+    stage_forget(&h);
+    h = stage_get(&s,
+                  &(const struct said){.session = session, .last_event = "1_0", .who = "bob"});
+    CHECK_INT(h.status, 404);
+    stage_forget(&h);
+}
+
 TEST(changes_wait_for_a_stream)
 {
     STAGE(s);
