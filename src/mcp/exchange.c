@@ -8,8 +8,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mcp/mcp_int.h"
 
-#define FRAME_BYTES 64 /* of an event beside its message, at most */
-
 /* -- waking ------------------------------------------------------------------------------------ */
 
 void waker_init(struct waker *w, struct mcp_wake wake)
@@ -48,7 +46,6 @@ struct mcp_exchange *exchange_new(struct mcp_server *s, const struct mcp_http_in
     x->server = s;
     waker_init(&x->waker, wake);
     x->n_refs = 1;
-    x->out.max = STREAM_BACKLOG_BYTES;
     x->accepts_json = header_accepts(in->accept, STR("application/json"));
     x->accepts_sse = header_accepts(in->accept, STR("text/event-stream"));
     mutex_lock(&s->lock);
@@ -130,12 +127,18 @@ void exchange_open_stream_locked(struct mcp_exchange *x, int retry_ms)
         stream_prime_locked(x->stream, retry_ms);
 }
 
+bool exchange_has_room_locked(struct mcp_exchange *x)
+{
+    if (x->is_gone || x->is_ended)
+        return false;
+    if (x->out.len > STREAM_BACKLOG_BYTES)
+        exchange_close_locked(x);
+    return !x->is_ended;
+}
+
 void exchange_frame_locked(struct mcp_exchange *x, const char *type, struct str message)
 {
-    if (x->is_gone)
-        return;
-    if (x->out.len + message.len + FRAME_BYTES >
-        STREAM_BACKLOG_BYTES) /* whole events or none */
+    if (!exchange_has_room_locked(x))
         return;
     if (type)
         buf_printf(&x->out, "event: %s\n", type);
@@ -198,7 +201,6 @@ void exchange_finish_locked(struct mcp_exchange *x, int status, struct str text)
         return;
     }
     set_head(x, status, text.len ? "application/json" : NULL, false);
-    x->out.max = 0; /* an answer is as long as it is; tools keep to a budget */
     buf_add(&x->out, text);
     exchange_close_locked(x);
 }

@@ -34,10 +34,10 @@
 #define LIST_PAGE             100                      /* items of one page of any list */
 #define RETAIN_MS             ((int64_t)5 * 60 * 1000) /* a finished stream's events */
 #define RETAIN_BYTES          ((size_t)1 << 20)        /* of events kept for one session */
-#define STREAM_BACKLOG_BYTES  ((size_t)8 << 20) /* unread bytes of one stream or channel */
-#define SESSION_QUEUE_MAX     100               /* messages waiting for a GET stream */
-#define SUBSCRIPTIONS_MAX     1000              /* resource URIs of one session or listener */
-#define PROGRESS_INTERVAL_MS  20                /* between two progress messages of a call */
+#define STREAM_BACKLOG_BYTES  ((size_t)8 << 20)        /* unread; a message more may pass it */
+#define SESSION_QUEUE_MAX     100                      /* messages waiting for a GET stream */
+#define SUBSCRIPTIONS_MAX     1000 /* resource URIs of one session or listener */
+#define PROGRESS_INTERVAL_MS  20   /* between two progress messages of a call */
 #define STATE_LIFETIME_MS     ((int64_t)10 * 60 * 1000) /* of a sealed request state */
 #define ECHO_MAX              100   /* bytes of a value repeated in an error */
 #define DEFINITION_SCHEMA_MAX 16384 /* claude.ai drops tools with larger schemas */
@@ -228,6 +228,9 @@ bool exchange_send_locked(struct mcp_exchange *x, struct str text);
 /* Makes the answer an event stream if nothing is decided yet. */
 void exchange_open_stream_locked(struct mcp_exchange *x, int retry_ms);
 void exchange_close_locked(struct mcp_exchange *x); /* ends what the client reads */
+/* Whether the reader takes another event. One that has left too much unread loses its stream: an end is
+ * seen, a gap is not. */
+bool exchange_has_room_locked(struct mcp_exchange *x);
 /* One event that is not kept; type NULL: a plain one. */
 void exchange_frame_locked(struct mcp_exchange *x, const char *type, struct str message);
 

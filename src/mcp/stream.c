@@ -78,7 +78,7 @@ static void keep_frame(struct stream *stream, int64_t seq, struct str text)
 
 static void write_to_reader(struct stream *stream, struct str text)
 {
-    if (!stream->reader || stream->reader->is_gone)
+    if (!stream->reader || !exchange_has_room_locked(stream->reader))
         return;
     buf_add(&stream->reader->out, text);
     exchange_wake_locked(stream->reader);

@@ -321,7 +321,7 @@ const char *event_last_id(struct stage *s, struct str body)
 
 void stage_hear(struct stage *s, struct heard *h)
 {
-    AUTO_BUF more = {0};
+    AUTO_BUF body = {0};
     struct mcp_http_head head;
     size_t n;
 
@@ -334,9 +334,9 @@ void stage_hear(struct stage *s, struct heard *h)
     h->retry_after_s = head.retry_after_s;
     h->is_stream = head.is_stream;
     h->session = arena_dup(&s->arena, head.session_id);
-    h->is_ended = mcp_exchange_read(h->x, &more) == MCP_READ_END;
-    h->body =
-        arena_printf(&s->arena, STR_FMT STR_FMT, STR_ARG(h->body), STR_ARG(buf_str(&more)));
+    buf_add(&body, h->body);
+    h->is_ended = mcp_exchange_read(h->x, &body) == MCP_READ_END;
+    h->body = arena_dup(&s->arena, buf_str(&body));
     n = h->is_stream ? event_count(h->body) : 0;
     h->json = NULL;
     if (n)

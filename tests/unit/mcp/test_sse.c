@@ -312,6 +312,38 @@ TEST(a_quiet_stream_is_kept_alive)
     CHECK_STR(heard_text(say(&l, CALL("2", "echo", "{\"text\":\"x\"}"))), "x");
 }
 
+static const char *long_echo(struct stage *s, size_t n)
+{
+    char *text = ARENA_NEW(&s->arena, char, n + 1);
+
+    memset(text, 'x', n);
+    return printed(s, CALL("1", "echo", "{\"text\":\"%s\"}"), text);
+}
+
+TEST(a_stream_that_nobody_reads_ends)
+{
+    STAGE(s);
+    LINE(l, &s, NULL, NULL);
+    const struct said said = words(&l, long_echo(&s, 1 << 20));
+    int n = 0;
+
+    while (n < 20 && stage_sse_post(&s, &said).status == 202)
+        n++;
+    CHECK(n == 9 || n == 10);
+    stage_hear(&s, &l.h);
+    CHECK(l.h.is_ended);
+    CHECK(str_ends(l.h.body, STR("\n\n")));
+}
+
+TEST(an_answer_may_be_longer_than_what_may_wait)
+{
+    STAGE(s);
+    LINE(l, &s, NULL, NULL);
+
+    CHECK_INT(heard_text(say(&l, long_echo(&s, 9 << 20))).len, 9 << 20);
+    CHECK_STR(heard_text(say(&l, CALL("2", "echo", "{\"text\":\"x\"}"))), "x");
+}
+
 TEST(there_is_a_limit_to_streams)
 {
     STAGE(s);

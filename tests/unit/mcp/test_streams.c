@@ -452,6 +452,34 @@ TEST(a_resource_is_reported_to_who_subscribed)
     stage_forget(&none);
 }
 
+/* An event used to be left out without a word. */
+TEST(a_stream_that_nobody_reads_ends)
+{
+    STAGE(s);
+    const char *session = stage_session(&s, VERSION, NULL);
+    struct heard h = stage_get(&s, &(const struct said){.session = session});
+    const char *id = event_last_id(&s, h.body);
+    AUTO_BUF uri = {0};
+    struct said said = {.session = session};
+
+    buf_add(&uri, STR("memory://"));
+    for (int i = 0; i < 500000; i++)
+        buf_add_char(&uri, 'x');
+    said.body =
+        printed(&s, REQUEST("1", "resources/subscribe", "{\"uri\":\"%s\"}"), buf_cstr(&uri));
+    CHECK_INT(stage_ask(&s, &said).status, 200);
+    for (int i = 0; i < 40; i++)
+        mcp_resource_updated(s.mcp, buf_str(&uri));
+    stage_hear(&s, &h);
+    CHECK(h.is_ended);
+    CHECK(h.body.len > 8000000 && h.body.len < 10000000);
+    CHECK(str_ends(h.body, STR("\n\n"))); /* whole events */
+    stage_forget(&h);
+    h = stage_get(&s, &(const struct said){.session = session, .last_event = id});
+    CHECK_INT(h.status, 400); /* more was missed than is kept */
+    stage_forget(&h);
+}
+
 TEST(a_quiet_stream_is_kept_alive)
 {
     STAGE(s);
