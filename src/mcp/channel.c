@@ -128,7 +128,7 @@ size_t mcp_channel_n_running(struct mcp_channel *ch)
     return ch->n_running;
 }
 
-static void send_json(struct mcp_channel *ch, json_t *j)
+void channel_send_json(struct mcp_channel *ch, json_t *j)
 {
     AUTO_BUF line = {0};
 
@@ -141,8 +141,8 @@ static void send_json(struct mcp_channel *ch, json_t *j)
 
 void mcp_channel_line_too_long(struct mcp_channel *ch)
 {
-    send_json(ch, reply_error(NULL, RPC_INVALID, "a line may have at most %zu bytes",
-                              MCP_BODY_MAX_BYTES));
+    channel_send_json(ch, reply_error(NULL, RPC_INVALID, "a line may have at most %zu bytes",
+                                      MCP_BODY_MAX_BYTES));
 }
 
 /* -- one line ---------------------------------------------------------------------------------- */
@@ -211,7 +211,7 @@ static struct mcp_job *handle_single(const struct origin *from, const json_t *me
     struct mcp_call **calls;
 
     if (response)
-        send_json(from->channel, response);
+        channel_send_json(from->channel, response);
     if (!call)
         return NULL;
     calls = NEW_ARRAY(struct mcp_call *, 1);
@@ -242,8 +242,9 @@ static struct mcp_job *handle_batch(const struct origin *from, const json_t *lis
     size_t i, n = 0;
 
     if (!may_batch(from, list)) {
-        send_json(from->channel,
-                  reply_error(NULL, RPC_INVALID, "batches belong to revision 2025-03-26 only"));
+        channel_send_json(
+            from->channel,
+            reply_error(NULL, RPC_INVALID, "batches belong to revision 2025-03-26 only"));
         return NULL;
     }
     calls = NEW_ARRAY(struct mcp_call *, json_array_size(list));
@@ -262,7 +263,7 @@ static struct mcp_job *handle_batch(const struct origin *from, const json_t *lis
         return job_new(from, calls, n, answers);
     free(calls);
     if (json_array_size(answers))
-        send_json(from->channel, answers);
+        channel_send_json(from->channel, answers);
     else
         json_decref(answers);
     return NULL;
@@ -288,6 +289,6 @@ struct mcp_job *mcp_channel_line(struct mcp_channel *ch, struct str line, int64_
         return NULL;
     if (json_parse(line, &message, &err))
         return channel_take(&from, message);
-    send_json(ch, reply_error(NULL, RPC_PARSE, "%s", err.text));
+    channel_send_json(ch, reply_error(NULL, RPC_PARSE, "%s", err.text));
     return NULL;
 }

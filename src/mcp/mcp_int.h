@@ -261,6 +261,7 @@ struct mcp_job *channel_take(struct origin *from, const json_t *message);
 void channel_end_locked(
     struct mcp_channel *ch); /* cancels what runs; nothing is sent any more */
 void channel_send_locked(struct mcp_channel *ch, struct str text);
+void channel_send_json(struct mcp_channel *ch, json_t *j); /* steals it; wakes nobody */
 void channel_unref_locked(struct mcp_channel *ch);
 
 /* -- calls ------------------------------------------------------------------------------------- */

@@ -103,24 +103,46 @@ static void refuse(struct mcp_exchange *x, const json_t *id, const char *why)
     exchange_finish_json(x, 400, reply_error(id, RPC_INVALID, "%s", why));
 }
 
+/*
+ * Refuses a message of the modern era: a request where its answer is waited for, on the stream.
+ * Clients of both eras ask for the modern one first, and fall back on an error there; on a status over
+ * 400 the official ones give up the connection.
+ */
+static void refuse_modern(struct mcp_channel *ch, struct mcp_exchange *x, const json_t *message)
+{
+    const char *why = "this transport is of 2024-11-05; messages of this revision go to /mcp";
+    const json_t *id;
+
+    if (message_kind(message, &id) != MESSAGE_REQUEST) {
+        refuse(x, NULL, why);
+        return;
+    }
+    channel_send_json(ch, reply_error(id, RPC_INVALID, "%s", why));
+    exchange_accept(x);
+}
+
 static void take(struct origin *from, struct mcp_exchange *x, const json_t *message)
 {
-    const json_t *id = NULL;
-    struct mcp_job *job;
+    struct mcp_job *job = channel_take(from, message);
 
-    if (json_is_array(message)) {
+    mutex_lock(&x->server->lock);
+    x->job = job;
+    mutex_unlock(&x->server->lock);
+    exchange_accept(x);
+}
+
+static void post_message(struct origin *from, struct mcp_exchange *x, const json_t *message)
+{
+    const json_t *id = NULL;
+
+    if (json_is_array(message))
         refuse(x, NULL, "this transport takes one message at a time, no batches");
-    } else if (message_kind(message, &id) == MESSAGE_BAD) {
+    else if (message_kind(message, &id) == MESSAGE_BAD)
         refuse(x, id, "not a JSON-RPC 2.0 message");
-    } else if (is_modern_message(from, message)) {
-        refuse(x, id, "this transport is of 2024-11-05; send this revision's messages to /mcp");
-    } else {
-        job = channel_take(from, message);
-        mutex_lock(&x->server->lock);
-        x->job = job;
-        mutex_unlock(&x->server->lock);
-        exchange_accept(x);
-    }
+    else if (is_modern_message(from, message))
+        refuse_modern(from->channel, x, message);
+    else
+        take(from, x, message);
 }
 
 static void post(struct mcp_exchange *x, const struct mcp_http_in *in, struct mcp_channel *ch)
@@ -131,7 +153,7 @@ static void post(struct mcp_exchange *x, const struct mcp_http_in *in, struct mc
 
     from.channel = ch;
     if (json_parse(in->body, &message, &err))
-        take(&from, x, message);
+        post_message(&from, x, message);
     else
         exchange_finish_json(x, 400, reply_error(NULL, RPC_PARSE, "%s", err.text));
 }

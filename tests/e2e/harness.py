@@ -128,8 +128,12 @@ class Server:
         raise AssertionError(f"the server ended with {code}:\n{self.log.text()}")
 
     @property
+    def origin(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}/mcp"
+        return f"{self.origin}/mcp"
 
     def request(self, method, path, body=None, headers=None):
         """One request on a connection of its own."""

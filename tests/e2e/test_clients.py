@@ -1,4 +1,4 @@
-"""Real clients: the official SDKs and the Inspector, over stdio and HTTP.
+"""Real clients: the official SDKs and the Inspector, over stdio and both kinds of HTTP.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -28,33 +28,37 @@ class Client(Case):
     def stdio_target(self):
         return {"command": str(MEMORYD), "args": ["stdio"], "env": clean_env(self.folder)}
 
-    def over_both(self, *command, modes=(None,)):
-        """The client's scenario over stdio and HTTP, each on an empty database."""
+    def over(self, way, *command):
+        """The client's scenario on an empty database."""
+        for old in self.folder.glob("memory.db*"):
+            old.unlink()
+        server = self.server() if way != "stdio" else None
+        target = (self.stdio_target() if way == "stdio" else
+                  {"url": server.url} if way == "http" else {"sse": f"{server.origin}/sse"})
+        before, after = command[:2], command[2:]
+        self.assertIn("done", self.run_client(*before, json.dumps(target), *after))
+        if server:
+            self.assertEqual(server.stop(), 0)
+
+    def over_all(self, *command, modes=(None,)):
+        """Over stdio and both kinds of HTTP; the older one has no modern era."""
         for mode in modes:
-            for way in ("stdio", "http"):
+            for way in ("stdio", "http", "sse"):
+                if way == "sse" and mode == MODERN:
+                    continue
                 with self.subTest(way=way, mode=mode):
-                    for old in self.folder.glob("memory.db*"):
-                        old.unlink()
-                    if way == "http":
-                        server = self.server()
-                        target = {"url": server.url}
-                    else:
-                        target = self.stdio_target()
-                    out = self.run_client(*command, json.dumps(target), *([mode] if mode else []))
-                    self.assertIn("done", out)
-                    if way == "http":
-                        self.assertEqual(server.stop(), 0)
+                    self.over(way, *command, *([mode] if mode else []))
 
 
 class Sdks(Client):
     def test_typescript_version_1(self):
-        self.over_both(NODE, HERE / "clients/sdk_v1.mjs")
+        self.over_all(NODE, HERE / "clients/sdk_v1.mjs")
 
     def test_typescript_version_2(self):
-        self.over_both(NODE, HERE / "clients/sdk_v2.mjs", modes=("legacy", "auto", MODERN))
+        self.over_all(NODE, HERE / "clients/sdk_v2.mjs", modes=("legacy", "auto", MODERN))
 
     def test_python(self):
-        self.over_both(PYTHON, HERE / "clients/sdk_python.py", modes=("legacy", "auto", MODERN))
+        self.over_all(PYTHON, HERE / "clients/sdk_python.py", modes=("legacy", "auto", MODERN))
 
 
 class Inspector(Client):

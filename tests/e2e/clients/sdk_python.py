@@ -1,6 +1,7 @@
 """sdk_python.py - the scenario of scenario.mjs with the official Python SDK.
 
-    python sdk_python.py '{"url": ...}' or '{"command": ..., "args": [...], "env": {...}}' legacy|auto|VERSION
+    python sdk_python.py '{"url": ...}' or '{"sse": ...}' or '{"command": ..., "args": [...], "env": {...}}' \
+        legacy|auto|VERSION
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -9,6 +10,7 @@ import sys
 
 import anyio
 from mcp import Client, MCPError, StdioServerParameters
+from mcp.client.sse import sse_client
 
 DECISION = "we chose PostgreSQL because of row-level security"
 QUESTION = "which database did we pick and why"
@@ -73,7 +75,10 @@ async def check_the_rest(client):
 
 async def main():
     server = json.loads(sys.argv[1])
-    target = server.get("url") or StdioServerParameters(**server)
+    if "sse" in server:
+        target = sse_client(server["sse"])
+    else:
+        target = server.get("url") or StdioServerParameters(**server)
     async with Client(target, mode=sys.argv[2], read_timeout_seconds=60) as client:
         await check_tools(client)
         await check_memories(client)

@@ -137,9 +137,9 @@ TEST(what_cannot_be_taken_is_refused_where_it_was_posted)
         {"[]", -32600},
         {"[" LIST "]", -32600},
         {"{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"ping\"}", -32600},
-        {MODERN_CALL("1", "echo", "{\"text\":\"x\"}"), -32600},
-        {REQUEST("1", "server/discover", "{" META("2026-07-28") "}"), -32600},
-        {REQUEST("1", "initialize", "{" META("2026-07-28") "}"), -32600},
+        {"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{" META(
+             "2026-07-28") "}}",
+         -32600},
     };
     STAGE(s);
     LINE(l, &s, NULL, NULL);
@@ -158,6 +158,26 @@ TEST(what_cannot_be_taken_is_refused_where_it_was_posted)
     CHECK_STR(heard_text(say(&l, CALL("2", "echo", "{\"text\":\"x\"}"))), "x");
 }
 
+/* The official clients ask for the modern era first; a status of 400 made them give up. */
+TEST(a_request_of_the_modern_era_is_refused_on_the_stream)
+{
+    static const char *const rows[] = {
+        MODERN_CALL("5", "echo", "{\"text\":\"x\"}"),
+        REQUEST("5", "server/discover", "{" META("2026-07-28") "}"),
+        REQUEST("5", "initialize", "{" META("2026-07-28") "}"),
+    };
+    STAGE(s);
+    LINE(l, &s, NULL, NULL);
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const json_t *answer = say(&l, rows[i]);
+
+        CHECK_INT(heard_code(answer), -32600);
+        CHECK_INT(json_integer_value(json_object_get(answer, "id")), 5);
+    }
+    handshake(&l, "2025-11-25"); /* to fall back */
+}
+
 TEST(a_header_of_the_modern_era_is_refused_too)
 {
     STAGE(s);
@@ -165,9 +185,13 @@ TEST(a_header_of_the_modern_era_is_refused_too)
     struct said said = words(&l, LIST);
 
     said.version = "2026-07-28";
-    CHECK_INT(stage_sse_post(&s, &said).status, 400);
+    CHECK_INT(stage_sse_post(&s, &said).status, 202);
+    stage_hear(&s, &l.h);
+    CHECK_INT(heard_code(l.h.json), -32600);
     said.version = "2025-11-25";
     CHECK_INT(stage_sse_post(&s, &said).status, 202);
+    stage_hear(&s, &l.h);
+    CHECK_INT(heard_code(l.h.json), 0);
 }
 
 TEST(only_who_opened_a_stream_can_post_to_it)
