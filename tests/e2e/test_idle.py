@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 import http.client
 import json
 import pathlib
+import re
 import resource
 import selectors
 import socket
@@ -38,9 +39,9 @@ class Streams:
         self.port = port
         self.sockets = []
 
-    def open(self, method, headers, body=b""):
+    def open(self, method, headers, body=b"", path="/mcp"):
         s = socket.create_connection(("127.0.0.1", self.port), timeout=DEADLINE_S)
-        lines = [f"{method} /mcp HTTP/1.1", "Host: localhost", "Accept: text/event-stream",
+        lines = [f"{method} {path} HTTP/1.1", "Host: localhost", "Accept: text/event-stream",
                  *(f"{k}: {v}" for k, v in headers.items())]
         if body:
             lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
@@ -48,7 +49,8 @@ class Streams:
         self.sockets.append(s)
 
     def read_heads(self):
-        """Until each has its first event: the stream stands."""
+        """Until each has its first event: the stream stands. What was read of each."""
+        heads = []
         for s in self.sockets:
             got = b""
             while b"data:" not in got:
@@ -56,6 +58,8 @@ class Streams:
                 assert piece, got
                 got += piece
             assert got.startswith(b"HTTP/1.1 200"), got
+            heads.append(got)
+        return heads
 
     def wait_for_end(self):
         """Reads what still comes until each stream has ended."""
@@ -131,17 +135,17 @@ class Idle(Case):
         connection.close()
         return sorted(times)
 
-    def test_thousands_of_idle_streams(self):
+    def check_idle(self, what, open_streams):
+        """Opens N_STREAMS and measures; what was read of each."""
         pid = self.s.process.pid
         before_ms = self.quick_calls_ms()
         before_kb, before_threads = resident_kb(pid), n_threads(pid)
 
-        self.open_sessions(N_STREAMS // 2)
-        self.open_listeners(N_STREAMS - N_STREAMS // 2)
-        self.streams.read_heads()
+        open_streams()
+        heads = self.streams.read_heads()
         kb = (resident_kb(pid) - before_kb) / N_STREAMS
         beside_ms = self.quick_calls_ms()
-        print(f"     {N_STREAMS} idle streams: {kb:.1f} kB each; a search takes "
+        print(f"     {N_STREAMS} idle {what}: {kb:.1f} kB each; a search takes "
               f"{before_ms[N_QUICK // 2]:.1f} ms without them and {beside_ms[N_QUICK // 2]:.1f} ms beside "
               f"them (median)")
         self.assertEqual(n_threads(pid), before_threads)
@@ -149,13 +153,42 @@ class Idle(Case):
         self.assertLess(beside_ms[N_QUICK // 2], 5 * before_ms[N_QUICK // 2] + 20)
         self.s.store("stored beside thousands of streams")
         self.assertEqual(self.s.total(), 2)
+        return heads
 
-        self.s.process.terminate()  # a graceful end tells each of them
+    def end_all(self):
+        """A graceful end tells each stream; the last bytes of each."""
+        self.s.process.terminate()
         tails = self.streams.wait_for_end()
-        n_answered = sum(b'"resultType":"complete"' in tail for tail in tails)
-        self.assertEqual(n_answered, N_STREAMS - N_STREAMS // 2)
         self.assertTrue(all(tail.endswith(b"0\r\n\r\n") for tail in tails), "cut off in the middle")
         self.assertEqual(self.s.stop(), 0)
+        return tails
+
+    def test_thousands_of_idle_streams(self):
+        def open_streams():
+            self.open_sessions(N_STREAMS // 2)
+            self.open_listeners(N_STREAMS - N_STREAMS // 2)
+
+        self.check_idle("streams", open_streams)
+        n_answered = sum(b'"resultType":"complete"' in tail for tail in self.end_all())
+        self.assertEqual(n_answered, N_STREAMS - N_STREAMS // 2)
+
+    def test_thousands_of_idle_streams_of_the_older_transport(self):
+        def open_streams():
+            for _ in range(N_STREAMS):
+                self.streams.open("GET", {}, path="/sse")
+
+        heads = self.check_idle("streams of HTTP+SSE", open_streams)
+        endpoints = [re.search(rb"data: (/messages/\?session_id=\w+)", h)[1].decode() for h in heads]
+        self.assertEqual(len(set(endpoints)), N_STREAMS)
+        for i in range(0, N_STREAMS, N_STREAMS // 20):
+            reply = self.s.request("POST", endpoints[i], json.dumps(
+                {"jsonrpc": "2.0", "id": i, "method": "ping"}), {"Content-Type": "application/json"})
+            self.assertEqual(reply.status, 202)
+            got = b""
+            while b"}\n\n" not in got:
+                got += self.streams.sockets[i].recv(4096)
+            self.assertIn(f'"id":{i}'.encode(), got)
+        self.end_all()
 
 
 class Connection(Case):
