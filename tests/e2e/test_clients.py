@@ -6,7 +6,9 @@ import json
 import os
 import pathlib
 import platform
+import socket
 import subprocess
+import threading
 
 from harness import (DEADLINE_S, DECISION, MEMORYD, MODERN, QUESTION, ROOT, Case, clean_env)
 
@@ -50,6 +52,56 @@ class Client(Case):
                     self.over(way, *command, *([mode] if mode else []))
 
 
+class Prefix:
+    """A proxy that serves a port under /memory, which it cuts off; it leaves no other trace."""
+
+    def __init__(self, port):
+        self.port = port
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.origin = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:  # closed
+                return
+            threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        """One request: its end is the connection's."""
+        with client, client.makefile("rb") as request, \
+                socket.create_connection(("127.0.0.1", self.port)) as server:
+            head = [request.readline()]
+            while head[-1] not in (b"\r\n", b""):
+                head.append(request.readline())
+            if b" /memory/" not in head[0]:
+                client.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+                return
+            head[0] = head[0].replace(b" /memory/", b" /")
+            kept = [line for line in head[:-1] if not line.lower().startswith(b"connection:")]
+            length = sum(int(line.split(b":")[1]) for line in kept
+                         if line.lower().startswith(b"content-length:"))
+            server.sendall(b"".join(kept) + b"Connection: close\r\n\r\n" + request.read(length))
+            threading.Thread(target=self.watch, args=(client, server), daemon=True).start()
+            while piece := server.recv(65536):
+                client.sendall(piece)
+
+    @staticmethod
+    def watch(client, server):
+        """A client that hangs up is passed on."""
+        try:
+            client.recv(1)
+            server.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
 class Sdks(Client):
     def test_typescript_version_1(self):
         self.over_all(NODE, HERE / "clients/sdk_v1.mjs")
@@ -59,6 +111,18 @@ class Sdks(Client):
 
     def test_python(self):
         self.over_all(PYTHON, HERE / "clients/sdk_python.py", modes=("legacy", "auto", MODERN))
+
+    def test_the_older_transport_behind_a_prefix(self):
+        for command in ((NODE, HERE / "clients/sdk_v1.mjs"), (PYTHON, HERE / "clients/sdk_python.py")):
+            with self.subTest(command[1].name):
+                for old in self.folder.glob("memory.db*"):
+                    old.unlink()
+                server = self.server(MEMORYD_PATH_PREFIX="/memory")
+                proxy = Prefix(server.port)
+                self.addCleanup(proxy.close)
+                target = {"sse": f"{proxy.origin}/memory/sse"}
+                self.assertIn("done", self.run_client(*command, json.dumps(target), "legacy"))
+                self.assertEqual(server.stop(), 0)
 
 
 class Inspector(Client):
