@@ -69,6 +69,22 @@ class Client:
         assert stream.getresponse().status == 200
         stream.close()
 
+    def use_older_transport(self):
+        """A stream, a call on it, and a hang-up while another one may run."""
+        stream = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=DEADLINE_S)
+        stream.request("GET", "/sse")
+        reply = stream.getresponse()
+        endpoint = [reply.readline() for _ in range(3)][1].decode().split()[1]
+        for i in range(2):
+            answer = self.server.request("POST", endpoint, json.dumps({
+                "jsonrpc": "2.0", "id": i, "method": "tools/call",
+                "params": {"name": "memory_search", "arguments": {"query": "walrus"}}}),
+                {"Content-Type": "application/json"})
+            assert answer.status == 202, answer.body
+        assert reply.readline() == b"event: message\n"
+        stream.close()
+        reply.close()
+
     def round(self, i):
         content = f"client {self.number} memory {i}: {' '.join(self.random.sample(WORDS, 4))}"
         self.live[content] = self.tool("memory_store", content=content, tags=["new"])["content_hash"]
@@ -82,6 +98,7 @@ class Client:
             self.tool("memory_delete", content_hash=self.live.pop(some))
         if i % 4 == 3:
             self.listen_and_hang_up()
+            self.use_older_transport()
             self.tool("memory_health" if self.number % 2 else "memory_stats")
 
     def run(self):

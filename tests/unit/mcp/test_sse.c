@@ -296,6 +296,58 @@ TEST(the_client_can_be_asked)
     stage_forget(&posted);
 }
 
+#define N_POSTERS 4
+#define N_POSTS   50
+
+struct poster {
+    struct thread thread;
+    struct line *line;
+    int number;
+};
+
+static void post_many(void *arg)
+{
+    struct poster *p = arg;
+
+    for (int i = 0; i < N_POSTS; i++) {
+        char call[200];
+        struct mcp_http_in in = {.body = STR(INITIALIZE("2025-03-26")),
+                                 .sse_endpoint = STR("/messages/"),
+                                 .sse_session = str_c(p->line->id)};
+        struct mcp_exchange *x;
+        struct mcp_job *job;
+
+        snprintf(call, sizeof(call), CALL("\"%d-%d\"", "echo", "{\"text\":\"x\"}"), p->number,
+                 i);
+        if (i % 2)
+            in.body = str_c(call);
+        x = mcp_sse_post(p->line->s->mcp, &in, (struct mcp_wake){0});
+        job = mcp_exchange_job(x);
+        if (job)
+            mcp_job_run(job);
+        mcp_exchange_unref(x);
+    }
+}
+
+TEST(messages_of_one_stream_may_come_at_once)
+{
+    STAGE(s);
+    LINE(l, &s, NULL, NULL);
+    struct poster posters[N_POSTERS];
+    struct error err = {0};
+
+    for (int i = 0; i < N_POSTERS; i++) {
+        posters[i] = (struct poster){.line = &l, .number = i};
+        CHECK_OK(thread_start(&posters[i].thread, "poster", post_many, &posters[i], &err), err);
+    }
+    for (int i = 0; i < N_POSTERS; i++)
+        thread_join(&posters[i].thread);
+    stage_hear(&s, &l.h);
+    CHECK_INT(event_count(l.h.body), N_POSTERS * N_POSTS);
+    for (size_t i = 0; i < N_POSTERS * N_POSTS; i++)
+        CHECK_INT(heard_code(event_json(&s, l.h.body, i)), 0);
+}
+
 TEST(changes_are_told_once_the_client_is_ready)
 {
     STAGE(s);
