@@ -43,4 +43,37 @@ NODISCARD bool crypto_base64_decode(struct arena *a, struct str text, struct str
 NODISCARD bool crypto_base64url_decode(struct arena *a, struct str text, struct str *out,
                                        struct error *err);
 
+/* -- the certificate of a TLS server (certificate.c) ------------------------------------------ */
+
+/*
+ * A chain of certificates and the key of the first, checked and ready for handshakes. Whoever keeps
+ * one for longer than a call holds a reference: a connection that began under an old certificate has
+ * it until it ends. Never changes; any thread may use it.
+ */
+struct crypto_certificate;
+
+struct crypto_pem {
+    struct str name; /* in errors: where the text is from */
+    struct str text;
+};
+
+/* chain: the server's own certificate, then the one that signed it, and so on. INVALID: not PEM, out of
+ * order, not valid at now_ms, or the key is another certificate's. The caller owns a reference. */
+NODISCARD bool crypto_certificate_new(const struct crypto_pem *chain,
+                                      const struct crypto_pem *key, int64_t now_ms,
+                                      struct crypto_certificate **out, struct error *err);
+struct crypto_certificate *crypto_certificate_ref(struct crypto_certificate *c);
+void crypto_certificate_unref(struct crypto_certificate *c);
+
+/* When the first certificate of the chain expires. INT64_MAX: never. */
+int64_t crypto_certificate_end_ms(const struct crypto_certificate *c);
+/* The chain is one certificate that another one has signed, which clients may lack. */
+bool crypto_certificate_is_alone(const struct crypto_certificate *c);
+/* It is valid for this host name or address. */
+bool crypto_certificate_is_for(const struct crypto_certificate *c, struct str host);
+
+/* Makes a GnuTLS session, whose handshake has not begun, present c. The caller keeps its reference
+ * until the session has ended. */
+void crypto_certificate_use(struct crypto_certificate *c, void *gnutls_session);
+
 #endif
