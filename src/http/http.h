@@ -67,6 +67,10 @@ struct http_options {
     const struct str *origins; /* allowed browser origins besides loopback ones */
     size_t n_origins;
 
+    /* TLS 1.2 and 1.3 with this certificate chain and key (PEM); NULL: plain HTTP. Changed files are
+     * taken up while connections stay open. */
+    const char *certificate_file, *key_file;
+
     /* 0: the default above. */
     size_t n_threads; /* default: two per core */
     size_t connections_max;
@@ -80,7 +84,8 @@ struct http_options {
 };
 
 /* Checks the options and binds; nothing is answered before http_server_start(). INVALID: not a
- * loopback address. UNAVAILABLE: the address is in use. Views in options are copied. */
+ * loopback address, or a certificate that clients would refuse. UNAVAILABLE: the address is in use.
+ * What options point to is copied. */
 NODISCARD bool http_server_new(const struct http_options *options, struct http_server **out,
                                struct error *err);
 NODISCARD bool http_server_start(struct http_server *s, struct error *err);
@@ -91,7 +96,9 @@ NODISCARD bool http_server_start(struct http_server *s, struct error *err);
 void http_server_stop(struct http_server *s, int64_t grace_ms);
 void http_server_free(struct http_server *s);
 
-uint16_t http_server_port(const struct http_server *s);        /* as bound */
+uint16_t http_server_port(const struct http_server *s); /* as bound */
+/* Loads certificate and key again, as if they had changed. Any thread; the log says what came of it. */
+void http_server_reload_certificate(struct http_server *s);
 size_t http_server_n_connections(const struct http_server *s); /* open now */
 
 /* -- routes ---------------------------------------------------------------------------------- */

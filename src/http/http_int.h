@@ -15,16 +15,42 @@
 #include <stdatomic.h>
 
 #include "base/thread.h"
+#include "crypto/crypto.h"
 
 #define HTTP_LISTENERS_MAX 2 /* 127.0.0.1 and ::1 */
 
+#define TLS_SOON_DAYS 14   /* that a certificate is still valid: worth a warning */
+#define TLS_LOOK_MS   2000 /* between looks at its files */
+
 struct http_connection {
     int fd;
+    struct crypto_certificate *certificate; /* a reference; NULL: plain HTTP */
     bool is_peer_loopback;
     char peer[INET6_ADDRSTRLEN];
     _Atomic int64_t deadline_ms; /* monotonic; 0: none. Past it the socket is shut down. */
 
     struct http_connection *next, *prev; /* under http_server.lock */
+};
+
+struct tls_stamp { /* of a file: differs when it was written or replaced */
+    uint64_t device, inode;
+    int64_t size, changed_ns;
+};
+
+struct tls_pem {
+    struct str chain, key;
+};
+
+struct tls {
+    bool is_on;
+    struct crypto_certificate *current; /* a reference; under http_server.lock */
+    atomic_bool is_asked;               /* to load the files again, changed or not */
+
+    struct arena arena;
+    struct tls_pem pem; /* until libmicrohttpd has been told */
+
+    struct tls_stamp loaded[2],
+        seen[2]; /* watch thread: when last loaded, and at the last look */
 };
 
 struct http_server {
@@ -33,6 +59,7 @@ struct http_server {
     struct http_route routes[HTTP_ROUTES_MAX]; /* fixed after http_server_start() */
     size_t n_routes;
     struct MHD_Daemon *daemon;
+    struct tls tls;
 
     /* watch.c; the descriptors and is_paused belong to the watch thread once it runs */
     int listeners[HTTP_LISTENERS_MAX]; /* -1: none */
@@ -114,6 +141,14 @@ struct http_request {
 };
 
 NODISCARD bool server_bind(struct http_server *s, struct error *err); /* listen.c */
+
+/* -- tls.c ----------------------------------------------------------------------------------- */
+
+NODISCARD bool tls_open(struct http_server *s, struct error *err); /* nothing without files */
+void tls_forget_pem(struct http_server *s);
+void tls_begin(struct http_server *s, struct http_connection *c, struct MHD_Connection *mhd);
+void tls_look(struct http_server *s); /* watch thread: loads again what has changed */
+void tls_close(struct http_server *s);
 
 /* -- watch.c: the watch thread --------------------------------------------------------------- */
 

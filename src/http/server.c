@@ -31,6 +31,13 @@
 /* libmicrohttpd keeps a request's headers and the reply's in one piece of memory per connection. */
 #define REPLY_HEADER_BYTES ((size_t)8 << 10)
 
+#define DAEMON_ITEMS_MAX 8
+
+/* Forward secrecy and authenticated encryption only; the server's order holds. */
+#define TLS_PRIORITIES                                                                         \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:"              \
+    "-CIPHER-ALL:+AES-128-GCM:+AES-256-GCM:+CHACHA20-POLY1305:%SERVER_PRECEDENCE"
+
 static struct str *copy_strs(struct arena *a, const struct str *from, size_t n)
 {
     struct str *to = ARENA_NEW(a, struct str, n);
@@ -38,6 +45,11 @@ static struct str *copy_strs(struct arena *a, const struct str *from, size_t n)
     for (size_t i = 0; i < n; i++)
         to[i] = arena_dup(a, from[i]);
     return to;
+}
+
+static const char *copy_path(struct arena *a, const char *path)
+{
+    return path ? arena_dup(a, str_c(path)).ptr : NULL;
 }
 
 #define SET_DEFAULT(field, value)                                                              \
@@ -54,6 +66,8 @@ static void resolve_options(struct http_server *s, const struct http_options *fr
     o->host = arena_dup(&s->arena, from->host);
     o->hosts = copy_strs(&s->arena, from->hosts, from->n_hosts);
     o->origins = copy_strs(&s->arena, from->origins, from->n_origins);
+    o->certificate_file = copy_path(&s->arena, from->certificate_file);
+    o->key_file = copy_path(&s->arena, from->key_file);
     SET_DEFAULT(o->n_threads, THREADS_PER_CORE * sys_n_cores());
     SET_DEFAULT(o->connections_max, HTTP_CONNECTIONS_MAX);
     SET_DEFAULT(o->header_max_bytes, HTTP_HEADER_MAX_BYTES);
@@ -76,7 +90,7 @@ bool http_server_new(const struct http_options *options, struct http_server **ou
     for (size_t i = 0; i < HTTP_LISTENERS_MAX; i++)
         s->listeners[i] = -1;
     resolve_options(s, options);
-    if (!server_bind(s, err) || !watch_open(s, err)) {
+    if (!tls_open(s, err) || !server_bind(s, err) || !watch_open(s, err)) {
         http_server_free(s);
         return false;
     }
@@ -142,9 +156,18 @@ static void connection_began(struct http_server *s, struct MHD_Connection *mhd, 
 
     c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     read_peer(c, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
+    if (s->tls.is_on)
+        tls_begin(s, c, mhd);
     connection_set_deadline(c, s->options.receive_s);
     watch_add_connection(s, c);
     *slot = c;
+}
+
+static void connection_ended(struct http_server *s, struct http_connection *c)
+{
+    watch_remove_connection(s, c); /* before the descriptor is closed */
+    crypto_certificate_unref(c->certificate);
+    free(c);
 }
 
 static void connection_changed(void *cls, struct MHD_Connection *mhd, void **slot,
@@ -152,37 +175,52 @@ static void connection_changed(void *cls, struct MHD_Connection *mhd, void **slo
 {
     struct http_server *s = cls;
 
-    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+    if (what == MHD_CONNECTION_NOTIFY_STARTED)
         connection_began(s, mhd, slot);
-    } else { /* comes before the descriptor is closed */
-        watch_remove_connection(s, *slot);
-        free(*slot);
+    else
+        connection_ended(s, *slot);
+}
+
+/* The items that libmicrohttpd needs besides its callbacks; at most DAEMON_ITEMS_MAX. */
+static void list_items(const struct http_server *s, struct MHD_OptionItem *to)
+{
+    const struct http_options *o = &s->options;
+    const struct tls_pem *pem = &s->tls.pem;
+
+    /* The limit of connections is ours to keep. */
+    *to++ = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_LIMIT,
+                                    (intptr_t)(o->connections_max * o->n_threads), NULL};
+    *to++ = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s, NULL};
+    *to++ = (struct MHD_OptionItem){MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                                    (intptr_t)(o->header_max_bytes + REPLY_HEADER_BYTES), NULL};
+    if (o->n_threads > 1) /* a "pool" of one is no pool to libmicrohttpd */
+        *to++ =
+            (struct MHD_OptionItem){MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)o->n_threads, NULL};
+    if (s->tls.is_on) { /* it only reads the texts */
+        *to++ = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0,
+                                        (void *)(uintptr_t)pem->chain.ptr};
+        *to++ = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0,
+                                        (void *)(uintptr_t)pem->key.ptr};
+        *to++ = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0,
+                                        (void *)(uintptr_t)TLS_PRIORITIES};
     }
+    *to = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
 }
 
 static bool start_daemon(struct http_server *s)
 {
-    const struct http_options *o = &s->options;
-    /* A "pool" of one is no pool to libmicrohttpd. The limit of connections is ours to keep. */
-    unsigned n_pool = o->n_threads > 1 ? (unsigned)o->n_threads : 0;
-    unsigned limit = (unsigned)(o->connections_max * o->n_threads);
-    const struct MHD_OptionItem items[] = {
-        {MHD_OPTION_CONNECTION_LIMIT, limit, NULL},
-        {MHD_OPTION_CONNECTION_TIMEOUT, o->idle_s, NULL},
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-         (intptr_t)(o->header_max_bytes + REPLY_HEADER_BYTES), NULL},
-        {n_pool ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, n_pool, NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
+    struct MHD_OptionItem items[DAEMON_ITEMS_MAX];
 
-    s->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-                                     MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ITC | MHD_USE_ERROR_LOG,
-                                 0, NULL, NULL, request_access, s, MHD_OPTION_EXTERNAL_LOGGER,
-                                 log_library, NULL, MHD_OPTION_URI_LOG_CALLBACK, request_begin,
-                                 s, MHD_OPTION_NOTIFY_COMPLETED, request_completed, s,
-                                 MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s,
-                                 MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL,
-                                 MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+    list_items(s, items);
+    s->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET |
+            MHD_USE_ITC | MHD_USE_ERROR_LOG | (s->tls.is_on ? MHD_USE_TLS : 0),
+        0, NULL, NULL, request_access, s, MHD_OPTION_EXTERNAL_LOGGER, log_library, NULL,
+        MHD_OPTION_URI_LOG_CALLBACK, request_begin, s, MHD_OPTION_NOTIFY_COMPLETED,
+        request_completed, s, MHD_OPTION_NOTIFY_CONNECTION, connection_changed, s,
+        MHD_OPTION_UNESCAPE_CALLBACK, leave_escaped, NULL, MHD_OPTION_ARRAY, items,
+        MHD_OPTION_END);
+    tls_forget_pem(s);
     return s->daemon != NULL;
 }
 
@@ -234,6 +272,7 @@ void http_server_free(struct http_server *s)
     if (!s)
         return;
     http_server_stop(s, 0);
+    tls_close(s);
     free(s->waiting);
     cond_deinit(&s->drained);
     mutex_deinit(&s->lock);

@@ -16,6 +16,8 @@
  * stay for ever. Each connection has a deadline here, checked once a second. Past it the socket is
  * shut down, and libmicrohttpd sees the end of its input.
  *
+ * The certificate's files are looked at from here as well (tls.c).
+ *
  * Lock order: http_server.lock, then libmicrohttpd's own.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -312,15 +314,22 @@ static void handle_event(struct http_server *s, uint64_t data)
     }
 }
 
+/* How long nothing needs to be looked at; -1: until something happens. */
+static int wait_ms(const struct http_server *s)
+{
+    if (atomic_load(&s->n_connections) > 0 || atomic_load(&s->is_paused))
+        return TICK_MS;
+    return s->tls.is_on ? TLS_LOOK_MS : -1;
+}
+
 static void watch_main(void *arg)
 {
     struct http_server *s = arg;
     struct epoll_event events[EVENTS_AT_ONCE];
-    int64_t next_tick_ms = 0;
+    int64_t next_tick_ms = 0, next_look_ms = 0;
 
     while (!atomic_load(&s->is_quitting)) {
-        bool is_idle = atomic_load(&s->n_connections) == 0 && !atomic_load(&s->is_paused);
-        int n = epoll_wait(s->epoll_fd, events, EVENTS_AT_ONCE, is_idle ? -1 : TICK_MS);
+        int n = epoll_wait(s->epoll_fd, events, EVENTS_AT_ONCE, wait_ms(s));
         int64_t now_ms = clock_monotonic_ms();
 
         if (atomic_load(&s->is_paused) && !is_full(s))
@@ -330,6 +339,10 @@ static void watch_main(void *arg)
         if (now_ms >= next_tick_ms) {
             end_overdue(s, now_ms);
             next_tick_ms = now_ms + TICK_MS;
+        }
+        if (s->tls.is_on && (now_ms >= next_look_ms || atomic_load(&s->tls.is_asked))) {
+            tls_look(s);
+            next_look_ms = now_ms + TLS_LOOK_MS;
         }
         if (atomic_load(&s->is_stopping))
             close_listeners(s);
