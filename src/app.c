@@ -164,8 +164,8 @@ static bool open_server(struct app *a, bool is_loading, struct error *err)
            pool_new("memoryd-pool", POOL_THREADS, POOL_QUEUE_MAX, &a->pool, err);
 }
 
-/* Waits until a signal asks to stop. Settings are read at start only, so SIGHUP just says so. */
-static void wait_for_stop(int signals_fd)
+/* Waits until a signal asks to stop. SIGHUP loads the certificate again; settings are read at start. */
+static void wait_for_stop(struct http_server *http, int signals_fd)
 {
     struct pollfd fd = {.fd = signals_fd, .events = POLLIN};
     int signal_number = 0;
@@ -174,9 +174,12 @@ static void wait_for_stop(int signals_fd)
         if (poll(&fd, 1, -1) < 0)
             continue;
         signal_number = sys_signals_read(signals_fd);
-        if (signal_number == SIGHUP)
-            log_event(LOG_WARN, "signal",
-                      "name=SIGHUP text=\"settings are read at start only\"");
+        if (signal_number != SIGHUP)
+            continue;
+        http_server_reload_certificate(http);
+        log_event(LOG_WARN, "signal",
+                  "name=SIGHUP text=\"settings are read at start only; a certificate is loaded "
+                  "again\"");
     }
     log_event(LOG_INFO, "stop", "signal=%d", signal_number);
 }
@@ -194,9 +197,10 @@ static bool listen_and_wait(struct app *a, struct http_server *http, int signals
     rest_add(http, a->memory);
     is_ok = http_server_start(http, err);
     if (is_ok) {
-        log_event(LOG_INFO, "http.listen", "url=http://" STR_FMT ":%u/mcp",
-                  STR_ARG(a->config->host), http_server_port(http));
-        wait_for_stop(signals_fd);
+        log_event(LOG_INFO, "http.listen", "url=%s://" STR_FMT ":%u/mcp",
+                  a->config->is_https ? "https" : "http", STR_ARG(a->config->host),
+                  http_server_port(http));
+        wait_for_stop(http, signals_fd);
     }
     transport_http_stop(transport, (int64_t)a->config->shutdown_s * 1000);
     http_server_stop(http, 0);
@@ -212,6 +216,12 @@ static size_t connections_max(void)
     return MIN(MAX(n, 2 * DESCRIPTORS_KEPT) - DESCRIPTORS_KEPT, (size_t)HTTP_CONNECTIONS_MAX);
 }
 
+/* Paths of settings are C strings as well. */
+static const char *path_if(bool is_on, struct str path)
+{
+    return is_on ? path.ptr : NULL;
+}
+
 bool app_serve(struct app *a, int signals_fd, struct error *err)
 {
     const struct http_options options = {
@@ -219,6 +229,8 @@ bool app_serve(struct app *a, int signals_fd, struct error *err)
         .port = a->config->port,
         .origins = a->config->cors_origins,
         .n_origins = a->config->n_cors_origins,
+        .certificate_file = path_if(a->config->is_https, a->config->certificate_file),
+        .key_file = path_if(a->config->is_https, a->config->key_file),
         .connections_max = connections_max(),
         .idle_s = a->config->keep_alive_s,
     };

@@ -52,6 +52,9 @@ struct config {
     struct str host; /* MCP_SSE_HOST; a loopback address, or localhost */
     uint16_t port;   /* MCP_SSE_PORT; 0 takes any free one */
     struct str path_prefix;         /* MEMORYD_PATH_PREFIX: "/memory", or empty */
+    bool is_https;                  /* MCP_HTTPS_ENABLED; then both files are set */
+    struct str certificate_file;    /* MCP_SSL_CERT_FILE; absolute, or empty */
+    struct str key_file;            /* MCP_SSL_KEY_FILE; absolute, or empty */
     int keep_alive_s;               /* MCP_TRANSPORT_TIMEOUT_KEEP_ALIVE */
     int shutdown_s;                 /* MCP_TRANSPORT_TIMEOUT_GRACEFUL_SHUTDOWN */
     const struct str *cors_origins; /* MCP_CORS_ORIGINS, besides loopback ones */

@@ -241,6 +241,27 @@ static bool scale_weights(struct config *c, struct error *err)
     return true;
 }
 
+/* Half of a TLS set-up must not serve memories in the clear. */
+static bool check_https(struct load *l, struct error *err)
+{
+    static const char *const names[] = {"MCP_SSL_CERT_FILE", "MCP_SSL_KEY_FILE"};
+
+    for (size_t i = 0; i < COUNT(names); i++) {
+        bool is_set = !is_default(l, names[i]);
+
+        if (l->loaded.config.is_https && !is_set)
+            return error_set(err, ERROR_INVALID,
+                             "MCP_HTTPS_ENABLED is on, but %s is not set; name the file, or "
+                             "leave MCP_HTTPS_ENABLED out",
+                             names[i]);
+        if (!l->loaded.config.is_https && is_set)
+            warn_line(l,
+                      arena_printf(l->arena, "%s: has no effect without MCP_HTTPS_ENABLED=true",
+                                   names[i]));
+    }
+    return true;
+}
+
 static void find_model(struct load *l)
 {
     struct str places[CONFIG_MODEL_PLACES];
@@ -259,7 +280,7 @@ static bool combine(struct load *l, struct error *err)
 {
     struct config *c = &l->loaded.config;
 
-    if (!scale_weights(c, err))
+    if (!scale_weights(c, err) || !check_https(l, err))
         return false;
     c->quality_boost = l->loaded.is_quality_boosted ? l->loaded.quality_weight : 0;
     c->is_http |= l->loaded.is_sse || l->source->is_server;

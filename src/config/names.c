@@ -24,9 +24,8 @@ static const struct group {
      "MCP_HTTP_ENABLED MCP_MEMORY_HTTP_AUTO_START MCP_MODE MCP_STANDALONE_MODE "
      "MCP_MEMORY_ENABLE_SSE"},
     {"use MCP_TRANSPORT_TIMEOUT_KEEP_ALIVE", "MCP_HTTP_KEEPALIVE"},
-    {LATER "; until then the server listens on this machine only, without TLS",
-     "MCP_HTTPS_ENABLED MCP_SSL_CERT_FILE MCP_SSL_KEY_FILE MCP_SSL_ADDITIONAL_IPS "
-     "MCP_SSL_ADDITIONAL_HOSTNAMES"},
+    {"memoryd makes no certificates; name yours in MCP_SSL_CERT_FILE",
+     "MCP_SSL_ADDITIONAL_IPS MCP_SSL_ADDITIONAL_HOSTNAMES"},
     {LATER "; until then the server listens on this machine only, without log-ins",
      "MCP_OAUTH_ENABLED MCP_OAUTH_STORAGE_BACKEND MCP_OAUTH_SQLITE_PATH MCP_OAUTH_ISSUER "
      "MCP_OAUTH_PRIVATE_KEY MCP_OAUTH_PUBLIC_KEY MCP_OAUTH_PRIVATE_KEY_PATH "

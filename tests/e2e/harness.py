@@ -122,10 +122,13 @@ class Server:
 
     def _wait_for_port(self):
         while (line := self.log.next()) is not None:
-            if found := re.search(rb"event=http\.listen .*url=http://[^ ]*:(\d+)/", line):
+            if found := re.search(rb"event=http\.listen .*url=https?://[^ ]*:(\d+)/", line):
                 return int(found[1])
         code = self.process.wait(DEADLINE_S)
         raise AssertionError(f"the server ended with {code}:\n{self.log.text()}")
+
+    def connect(self):
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
 
     @property
     def origin(self):
@@ -137,7 +140,7 @@ class Server:
 
     def request(self, method, path, body=None, headers=None):
         """One request on a connection of its own."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=DEADLINE_S)
+        connection = self.connect()
         try:
             connection.request(method, path, body, headers or {})
             reply = connection.getresponse()

@@ -212,6 +212,40 @@ TEST(origins_are_a_list)
     CHECK_STR(e.config.cors_origins[1], "http://b.example:8080");
 }
 
+/* -- https ------------------------------------------------------------------------------------ */
+
+TEST(https_takes_both_files_or_none)
+{
+    AUTO_ENV e;
+
+    env_fails(
+        "MCP_HTTPS_ENABLED=true",
+        "MCP_HTTPS_ENABLED is on, but MCP_SSL_CERT_FILE is not set; name the file, or leave "
+        "MCP_HTTPS_ENABLED out");
+    env_init(&e);
+    env_set(&e, "MCP_HTTPS_ENABLED=true");
+    env_set(&e, "MCP_SSL_CERT_FILE=~/tls/chain.pem");
+    CHECK(!env_load(&e));
+    CHECK(str_contains(str_c(e.err.text), STR("but MCP_SSL_KEY_FILE is not set")));
+    env_set(&e, "MCP_SSL_KEY_FILE=key.pem");
+    REQUIRE(CHECK_OK(env_load(&e), e.err));
+    CHECK(e.config.is_https);
+    CHECK_VIEW(e.config.certificate_file, env_path(&e, "home/tls/chain.pem"));
+    CHECK_VIEW(e.config.key_file, env_path(&e, "cwd/key.pem"));
+    CHECK_STR(buf_str(&e.warnings), "");
+}
+
+TEST(certificates_without_https_get_a_warning)
+{
+    AUTO_ENV e;
+
+    env_init(&e);
+    env_set(&e, "MCP_SSL_CERT_FILE=/tls/chain.pem");
+    REQUIRE(CHECK_OK(env_load(&e), e.err));
+    CHECK_STR(buf_str(&e.warnings),
+              "MCP_SSL_CERT_FILE: has no effect without MCP_HTTPS_ENABLED=true\n");
+}
+
 TEST(an_origin_that_would_not_protect_is_refused)
 {
     env_fails("MCP_CORS_ORIGINS=*",
