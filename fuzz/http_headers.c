@@ -1,5 +1,5 @@
 /*
- * http_headers.c - the parsers of Host, Origin, Content-Type, Accept and the request target.
+ * http_headers.c - the parsers of Host, Origin, Content-Type, Accept, Forwarded and the target.
  *
  * The same text goes to each. What must hold whatever it is: results are views of it or no longer
  * than it, and nothing passes for this machine that does not literally say so.
@@ -67,6 +67,24 @@ static void try_target(struct str text)
     must(!str_find_char(t.path, '\0', &at));
 }
 
+/* Of two clients behind a proxy that appends, neither can pass for the other. */
+static void try_forwarded(struct str text)
+{
+    AUTO_ARENA arena = {0};
+    const struct ip_range loopback = {{IP_V4, {127}}, 8};
+    struct http_proxies p = {
+        .peer = {IP_V4, {127, 0, 0, 1}}, .trusted = &loopback, .n_trusted = 1};
+    struct ip client = {IP_V4, {192, 0, 2, 7}}, got;
+
+    p.forwarded = text;
+    (void)http_read_forwarded(&p);
+    p.forwarded = (struct str){0};
+    p.x_proto = p.x_host = p.x_port = text;
+    p.x_for = arena_printf(&arena, STR_FMT ", 192.0.2.7", STR_ARG(text));
+    got = http_read_forwarded(&p).client;
+    must(got.family == IP_NONE || ip_eq(got, client));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct str text = str_n((const char *)data, size);
@@ -75,6 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     try_origin(text);
     try_types(text);
     try_target(text);
+    try_forwarded(text);
     (void)http_is_forwarding_header(text);
     return 0;
 }

@@ -6,7 +6,7 @@
  * drive them. All are strict where a lenient reading could let a foreign name pass for ours.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "http/http.h"
+#include "http/http_int.h"
 
 /* -- characters ------------------------------------------------------------------------------ */
 
@@ -53,7 +53,7 @@ static bool is_ipv6_char(char c)
     return is_hex(c) || c == ':' || c == '.';
 }
 
-static bool parse_port(struct str text, uint16_t *out)
+bool header_parse_port(struct str text, uint16_t *out)
 {
     uint32_t port = 0;
 
@@ -90,7 +90,7 @@ bool http_parse_authority(struct str text, struct http_authority *out)
     } else {
         end = text.len;
     }
-    if (end < text.len && !parse_port(port, &a.port))
+    if (end < text.len && !header_parse_port(port, &a.port))
         return false;
     if (a.host.len > HTTP_HOST_MAX_BYTES)
         return false;
@@ -203,8 +203,7 @@ bool http_origin_is_allowed(struct str origin, const struct str *allowed, size_t
 
 /* -- Content-Type and Accept ----------------------------------------------------------------- */
 
-/* Takes the text up to the next sep that is not inside a quoted string off *rest. */
-static bool next_piece(struct str *rest, char sep, struct str *out)
+bool header_next_piece(struct str *rest, char sep, struct str *out)
 {
     bool is_quoted = false;
 
@@ -228,7 +227,7 @@ static bool next_piece(struct str *rest, char sep, struct str *out)
     return true;
 }
 
-static struct str unquote(struct str s)
+struct str header_unquote(struct str s)
 {
     if (s.len >= 2 && s.ptr[0] == '"' && s.ptr[s.len - 1] == '"')
         return str_sub(s, 1, s.len - 1);
@@ -239,13 +238,14 @@ bool http_is_json(struct str content_type)
 {
     struct str rest = content_type, piece, name, value;
 
-    if (!next_piece(&rest, ';', &piece) || !str_eq_ascii_case(piece, STR("application/json")))
+    if (!header_next_piece(&rest, ';', &piece) ||
+        !str_eq_ascii_case(piece, STR("application/json")))
         return false;
-    while (next_piece(&rest, ';', &piece)) {
+    while (header_next_piece(&rest, ';', &piece)) {
         if (!str_cut(piece, '=', &name, &value))
             continue;
         if (str_eq_ascii_case(str_trim(name), STR("charset")) &&
-            !str_eq_ascii_case(unquote(str_trim(value)), STR("utf-8")))
+            !str_eq_ascii_case(header_unquote(str_trim(value)), STR("utf-8")))
             return false;
     }
     return true;
@@ -271,7 +271,7 @@ static bool is_wanted(struct str params)
 {
     struct str piece, name, value;
 
-    while (next_piece(&params, ';', &piece)) {
+    while (header_next_piece(&params, ';', &piece)) {
         if (!str_cut(piece, '=', &name, &value) || !str_eq_ascii_case(str_trim(name), STR("q")))
             continue;
         value = str_trim(value);
@@ -294,10 +294,10 @@ bool http_accepts(struct str accept, struct str type)
 
     if (str_trim(accept).len == 0)
         return true;
-    while (next_piece(&rest, ',', &piece)) {
+    while (header_next_piece(&rest, ',', &piece)) {
         int n;
 
-        if (!next_piece(&piece, ';', &range))
+        if (!header_next_piece(&piece, ';', &range))
             continue;
         n = closeness(range, type);
         if (n == 0 || n < best)

@@ -37,6 +37,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/error.h"
+#include "base/ip.h"
 #include "base/str.h"
 
 /* Limits. Those of the first group are defaults of struct http_options. */
@@ -206,6 +207,22 @@ struct http_target {
 /* A request target. INVALID: bad or encoded NUL escapes, not origin-form or absolute-form. */
 NODISCARD bool http_parse_target(struct arena *a, struct str text, struct http_target *out,
                                  struct error *err);
+
+/* What came with a request, and from whom. Headers that came more than once are joined by ", ". */
+struct http_proxies {
+    struct ip peer;
+    const struct ip_range *trusted;
+    size_t n_trusted;
+    struct str forwarded, x_for, x_proto, x_host, x_port;
+};
+struct http_forwarded {
+    struct ip client;  /* IP_NONE: trusted proxies do not say, or disagree */
+    struct str scheme; /* "http", "https", or empty: not said; as host and port */
+    struct str host;   /* as written: not checked, perhaps with a port */
+    struct str port;
+};
+/* What the proxies that are trusted say; the peer itself is the client if it is not among them. */
+struct http_forwarded http_read_forwarded(const struct http_proxies *p);
 
 /* A header that only a proxy or tunnel adds: Forwarded, X-Forwarded-*, Via, ... */
 bool http_is_forwarding_header(struct str name);

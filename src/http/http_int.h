@@ -171,6 +171,13 @@ enum watch_wait watch_wait(struct http_request *r);
 bool watch_is_gone(struct http_request *r);
 void watch_hang_up_all(struct http_server *s); /* and lets nobody wait again */
 
+/* -- headers.c ------------------------------------------------------------------------------- */
+
+/* Takes the text up to the next sep that is not inside a quoted string off *rest. */
+bool header_next_piece(struct str *rest, char sep, struct str *out);
+struct str header_unquote(struct str s);
+bool header_parse_port(struct str text, uint16_t *out);
+
 /* -- gates.c, reply.c, request.c ------------------------------------------------------------- */
 
 void gates_check(struct http_request *r); /* sets r->route, or has_reply with a refusal */
