@@ -5,8 +5,8 @@
  * form of the request come first of all: a request whose length is in doubt must not be read on,
  * so those close the connection.
  *
- * Why a request must have come straight from this machine: with no access tokens, being here is the
- * only right there is. A tunnel or proxy on this machine connects from loopback on behalf of the
+ * Why a request must have come straight from this machine: unless handlers ask for tokens, being here
+ * is the only right there is. A tunnel or proxy on this machine connects from loopback on behalf of the
  * whole world; it shows by the headers that it adds. A web page in this machine's browser shows by
  * its Origin, a name that was made to point at 127.0.0.1 shows by its Host.
  */
@@ -107,9 +107,58 @@ static bool check_form(struct http_request *r)
 
 /* -- who and where --------------------------------------------------------------------------- */
 
-static bool check_host(struct http_request *r)
+/* Says no more than that: who is not on the list learns nothing about what is here. */
+static bool check_client(struct http_request *r)
 {
     const struct http_options *o = &r->server->options;
+
+    if (o->n_clients == 0 || ip_ranges_have(o->clients, o->n_clients, r->client))
+        return true;
+    r->must_close = true;
+    return refuse(r, 403, "this address is not served here");
+}
+
+static bool has_trace_of_proxy(const struct http_request *r)
+{
+    for (size_t i = 0; i < r->n_fields; i++) {
+        if (http_is_forwarding_header(r->fields[i].name))
+            return true;
+    }
+    return false;
+}
+
+static const char *indirect_because(const struct http_request *r)
+{
+    if (!ip_is_loopback(r->connection->ip))
+        return "it came from another machine";
+    if (!http_host_is_loopback(&r->host))
+        return "its Host is not a loopback name";
+    return has_trace_of_proxy(r) ? "a proxy or tunnel passed it on" : NULL;
+}
+
+bool http_is_direct(const struct http_request *r)
+{
+    return indirect_because(r) == NULL;
+}
+
+/* Whether the name that the client used is one of ours. Without a list, a request from outside may
+ * use any: it proves itself by a token, which a page that made its name point here does not have. A
+ * browser on this machine must use ours, because being here is worth something. */
+static bool is_own_name(const struct http_request *r)
+{
+    const struct http_options *o = &r->server->options;
+
+    if (http_host_is_loopback(&r->named) ||
+        http_host_is_allowed(&r->named, o->hosts, o->n_hosts))
+        return true;
+    if (o->public_url.len > 0)
+        return header_is_same_host(&r->named, &r->server->public_origin.authority);
+    return o->is_remote_allowed && o->n_hosts == 0 &&
+           (!ip_is_loopback(r->connection->ip) || has_trace_of_proxy(r));
+}
+
+static bool check_host(struct http_request *r)
+{
     struct str host = http_header(r, STR("Host"));
     struct str authority = r->target.authority;
 
@@ -119,27 +168,14 @@ static bool check_host(struct http_request *r)
         return refuse(r, 400, "the Host header %s is not a host name", shown(r, host).ptr);
     if (authority.len > 0 && !str_eq_ascii_case(authority, host))
         return refuse(r, 400, "the Host header and the request target name different hosts");
-    if (!http_host_is_loopback(&r->host) &&
-        !http_host_is_allowed(&r->host, o->hosts, o->n_hosts))
-        return refuse(r, 403, "%s is not a name of this server; use localhost or 127.0.0.1",
-                      shown(r, host).ptr);
-    return true;
-}
-
-static bool check_origin(struct http_request *r)
-{
-    const struct http_options *o = &r->server->options;
-    struct str origin = http_header(r, STR("Origin"));
-
-    if (!origin.ptr)
-        return true;
-    if (count_fields(r, STR("Origin")) != 1 ||
-        !http_origin_is_allowed(origin, o->origins, o->n_origins))
+    if (!client_read_name(r))
+        return refuse(r, 400, "the host %s that a proxy names is not a host name",
+                      shown(r, r->said.host).ptr);
+    if (!is_own_name(r))
         return refuse(r, 403,
-                      "pages of the origin %s may not call this server; add it to the allowed "
-                      "origins if they should",
-                      shown(r, origin).ptr);
-    r->origin = origin;
+                      "%s is not a name of this server; use localhost or "
+                      "127.0.0.1, or add it to the allowed hosts",
+                      shown(r, r->said.host.len > 0 ? r->said.host : host).ptr);
     return true;
 }
 
@@ -195,7 +231,39 @@ static const struct http_route *find_route(const struct http_request *r, const c
     return NULL;
 }
 
-/* A page asks what it may do here. Only pages of an allowed origin get this far with an Origin. */
+/* The route that a request, or the one that a preflight asks about, would take is for everybody. */
+static bool is_public(struct http_request *r)
+{
+    const char *path = best_path(r);
+    struct str method = r->method;
+    const struct http_route *route;
+
+    if (str_eq_c(method, "OPTIONS"))
+        method = http_header(r, STR("Access-Control-Request-Method"));
+    route = path ? find_route(r, path, method) : NULL;
+    return route && route->is_public;
+}
+
+static bool check_origin(struct http_request *r)
+{
+    const struct http_options *o = &r->server->options;
+    struct str origin = http_header(r, STR("Origin"));
+
+    if (!origin.ptr || is_public(r))
+        return true;
+    if (count_fields(r, STR("Origin")) != 1 ||
+        (!http_origin_is_allowed(origin, o->origins, o->n_origins) &&
+         !client_is_own_origin(r, origin)))
+        return refuse(r, 403,
+                      "pages of the origin %s may not call this server; add it to the allowed "
+                      "origins if they should",
+                      shown(r, origin).ptr);
+    r->origin = origin;
+    return true;
+}
+
+/* A page asks what it may do here. Only pages of an allowed origin get this far with an Origin,
+ * unless the route is for everybody. */
 static bool answer_preflight(struct http_request *r, const char *path)
 {
     struct str method = http_header(r, STR("Access-Control-Request-Method"));
@@ -203,7 +271,7 @@ static bool answer_preflight(struct http_request *r, const char *path)
     struct str methods = allowed_methods(r, path);
 
     http_reply_header(r, "Allow", methods);
-    if (r->origin.len > 0 && route && route->cors_headers) {
+    if (route && route->cors_headers && (r->origin.len > 0 || route->is_public)) {
         http_reply_header(r, "Access-Control-Allow-Methods", methods);
         http_reply_header(r, "Access-Control-Allow-Headers", str_c(route->cors_headers));
         http_reply_header(r, "Access-Control-Max-Age", STR("600"));
@@ -229,29 +297,11 @@ static bool check_route(struct http_request *r)
     return refuse(r, 405, "the method %s is not for this path", shown(r, r->method).ptr);
 }
 
-static const char *indirect_because(const struct http_request *r)
-{
-    if (!r->connection->is_peer_loopback)
-        return "it came from another machine";
-    if (!http_host_is_loopback(&r->host))
-        return "its Host is not a loopback name";
-    for (size_t i = 0; i < r->n_fields; i++) {
-        if (http_is_forwarding_header(r->fields[i].name))
-            return "a proxy or tunnel passed it on";
-    }
-    return NULL;
-}
-
-bool http_is_direct(const struct http_request *r)
-{
-    return indirect_because(r) == NULL;
-}
-
 static bool check_direct(struct http_request *r)
 {
     const char *why = indirect_because(r);
 
-    if (!why)
+    if (!why || r->server->options.is_remote_allowed)
         return true;
     return refuse(
         r, 403,
@@ -310,8 +360,8 @@ static bool check_accept(struct http_request *r)
 void gates_check(struct http_request *r)
 {
     static bool (*const gates[])(struct http_request *) = {
-        check_form,   check_host,    check_origin, check_route,
-        check_direct, check_content, check_size,   check_accept,
+        check_client, check_form,    check_host, check_origin, check_route,
+        check_direct, check_content, check_size, check_accept,
     };
 
     for (size_t i = 0; i < COUNT(gates); i++) {

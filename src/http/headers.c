@@ -127,7 +127,7 @@ bool http_host_is_loopback(const struct http_authority *a)
     return str_eq_ascii_case(a->host, STR("localhost")) || is_ipv4_loopback(a->host);
 }
 
-static bool is_same_host(const struct http_authority *a, const struct http_authority *b)
+bool header_is_same_host(const struct http_authority *a, const struct http_authority *b)
 {
     return a->is_ipv6 == b->is_ipv6 && str_eq_ascii_case(a->host, b->host);
 }
@@ -137,7 +137,8 @@ bool http_host_is_allowed(const struct http_authority *a, const struct str *allo
     for (size_t i = 0; i < n; i++) {
         struct http_authority want;
 
-        if (!http_parse_authority(str_trim(allowed[i]), &want) || !is_same_host(a, &want))
+        if (!http_parse_authority(str_trim(allowed[i]), &want) ||
+            !header_is_same_host(a, &want))
             continue;
         if (want.port == 0 || want.port == a->port)
             return true;
@@ -180,7 +181,15 @@ static bool is_web_scheme(struct str scheme)
 static bool is_same_origin(const struct http_origin *a, const struct http_origin *b)
 {
     return str_eq_ascii_case(a->scheme, b->scheme) &&
-           is_same_host(&a->authority, &b->authority) && a->authority.port == b->authority.port;
+           header_is_same_host(&a->authority, &b->authority) &&
+           a->authority.port == b->authority.port;
+}
+
+bool header_is_origin(struct str text, const struct http_origin *want)
+{
+    struct http_origin got;
+
+    return http_parse_origin(text, &got) && is_same_origin(&got, want);
 }
 
 bool http_origin_is_allowed(struct str origin, const struct str *allowed, size_t n)

@@ -11,10 +11,11 @@
  *   later     http_answer_later(): the request waits, without holding a thread, until http_wake();
  *             resume() is then called on a server thread and may reply, stream, or wait on
  *
- * Gates. Before a handler sees a request, and in this order: Host (400, 403), Origin (403), path and
- * method (404, 405, and 204 to a preflight), came straight from this machine (403), Content-Type and
- * Content-Encoding (415), size (413, then the connection closes), Accept (406). There are no access
- * tokens, so whatever did not come straight from this machine is refused; see http_is_direct().
+ * Gates. Before a handler sees a request, and in this order: the client's address (403), Host (400,
+ * 403), Origin (403), path and method (404, 405, and 204 to a preflight), came straight from this
+ * machine (403), Content-Type and Content-Encoding (415), size (413, then the connection closes),
+ * Accept (406). Unless the caller says that requests are authenticated, whatever did not come
+ * straight from this machine is refused; see http_is_direct().
  *
  * A client that goes away is noticed also while its request waits: the watch thread (watch.c) looks
  * at the sockets of waiting requests. TCP cannot tell a client that closed from one that only shut
@@ -65,8 +66,18 @@ struct http_options {
     uint16_t port;           /* 0: any free one, see http_server_port() */
     const struct str *hosts; /* further Host values: a name, or name:port */
     size_t n_hosts;
-    const struct str *origins; /* allowed browser origins besides loopback ones */
+    struct str public_url;     /* what clients call this server; empty: as the request says */
+    const struct str *origins; /* allowed browser origins besides loopback and its own */
     size_t n_origins;
+
+    /* Requests that did not come straight from this machine are let through to handlers: each of
+     * them asks for a token unless http_is_direct(). Any Host will do for those, if neither hosts nor
+     * public_url are given. */
+    bool is_remote_allowed;
+    const struct ip_range *trusted_proxies; /* whose forwarding headers are believed */
+    size_t n_trusted_proxies;
+    const struct ip_range *clients; /* the only ones served; none given: all */
+    size_t n_clients;
 
     /* TLS 1.2 and 1.3 with this certificate chain and key (PEM); NULL: plain HTTP. Changed files are
      * taken up while connections stay open. */
@@ -121,6 +132,7 @@ struct http_route {
     const char
         *cors_headers; /* request and reply headers that a browser page may use; or NULL */
     const char *cors_exposed;
+    bool is_public; /* pages of any origin may read it: it says the same to everybody */
 };
 
 /* Before http_server_start(). All strings are borrowed for the life of the server. */
@@ -135,6 +147,11 @@ struct str http_path(const struct http_request *r);  /* percent-decoded, holds n
 struct str http_query(const struct http_request *r); /* raw, without the "?" */
 struct str http_body(const struct http_request *r);
 struct str http_peer(const struct http_request *r); /* numeric address, without port */
+/* Who sent it, by the word of trusted proxies; IP_NONE if they do not say. */
+struct ip http_client(const struct http_request *r);
+/* "https://memory.example": what the client calls this server, without a final slash. The public URL
+ * if one was given, else what trusted proxies, the Host header and the listener say. */
+struct str http_base_url(struct http_request *r);
 
 /* The value without blanks around it; ptr NULL: absent. A header that came several times with
  * different values gives them joined by ", ". */

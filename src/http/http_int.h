@@ -11,7 +11,6 @@
 #include "http/http.h"
 
 #include <microhttpd.h>
-#include <netinet/in.h>
 #include <stdatomic.h>
 
 #include "base/thread.h"
@@ -25,8 +24,8 @@
 struct http_connection {
     int fd;
     struct crypto_certificate *certificate; /* a reference; NULL: plain HTTP */
-    bool is_peer_loopback;
-    char peer[INET6_ADDRSTRLEN];
+    struct ip ip;
+    char peer[IP_TEXT_MAX];      /* ip as text */
     _Atomic int64_t deadline_ms; /* monotonic; 0: none. Past it the socket is shut down. */
 
     struct http_connection *next, *prev; /* under http_server.lock */
@@ -54,8 +53,9 @@ struct tls {
 };
 
 struct http_server {
-    struct arena arena; /* copies of options; fixed after http_server_new() */
+    struct arena arena; /* copies of options; fixed after http_server_new(), as the next two */
     struct http_options options;
+    struct http_origin public_origin;          /* of options.public_url, if there is one */
     struct http_route routes[HTTP_ROUTES_MAX]; /* fixed after http_server_start() */
     size_t n_routes;
     struct MHD_Daemon *daemon;
@@ -112,9 +112,13 @@ struct http_request {
     struct http_target target;
     struct http_field *fields; /* views into libmicrohttpd's memory, valid until completion */
     size_t n_fields;
-    struct http_authority host; /* set by the Host gate */
+    struct ip client;            /* set by the first gate, with is_secure */
+    bool is_secure;              /* the client speaks HTTPS, with us or with a trusted proxy */
+    struct http_forwarded said;  /* by trusted proxies */
+    struct http_authority host;  /* of the Host header; set by the Host gate, with named */
+    struct http_authority named; /* what the client calls us: host, or what proxies say */
     const struct http_route *route;
-    struct str origin; /* an allowed one; empty: none was sent */
+    struct str origin; /* an allowed one; empty: none was sent, or it does not matter */
 
     struct buf body;
     size_t n_received; /* bytes of body, those read over included */
@@ -176,10 +180,16 @@ void watch_hang_up_all(struct http_server *s); /* and lets nobody wait again */
 /* Takes the text up to the next sep that is not inside a quoted string off *rest. */
 bool header_next_piece(struct str *rest, char sep, struct str *out);
 struct str header_unquote(struct str s);
+bool header_is_same_host(const struct http_authority *a, const struct http_authority *b);
+bool header_is_origin(struct str text, const struct http_origin *want);
 bool header_parse_port(struct str text, uint16_t *out);
 
 /* -- gates.c, reply.c, request.c ------------------------------------------------------------- */
 
+void client_identify(struct http_request *r); /* client.c: sets client, is_secure, said */
+/* What the client calls this server. False: what a proxy says is no host name. */
+bool client_read_name(struct http_request *r);
+bool client_is_own_origin(const struct http_request *r, struct str origin);
 void gates_check(struct http_request *r); /* sets r->route, or has_reply with a refusal */
 size_t request_content_length(const struct http_request *r,
                               bool *out_has); /* SIZE_MAX: absurd */

@@ -128,6 +128,10 @@ static void add_header(struct MHD_Response *m, const char *name, const char *val
 
 static void add_cors_headers(struct http_request *r, struct MHD_Response *m)
 {
+    if (r->route && r->route->is_public) {
+        add_header(m, "Access-Control-Allow-Origin", "*"); /* which excludes credentials */
+        return;
+    }
     if (r->origin.len == 0)
         return;
     add_header(m, "Vary", "Origin");

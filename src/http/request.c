@@ -57,6 +57,11 @@ struct str http_peer(const struct http_request *r)
     return str_c(r->connection->peer);
 }
 
+struct ip http_client(const struct http_request *r)
+{
+    return r->client;
+}
+
 struct str http_header(struct http_request *r, struct str name)
 {
     struct str value = {0}, last = {0};
@@ -173,8 +178,8 @@ static bool is_refused_at_once(struct http_request *r)
 
     if (!has_body)
         return false; /* the reply goes out in a moment, and the connection may live on */
-    if (r->status == 400 && r->must_close)
-        return true; /* where its body ends is not known */
+    if ((r->status == 400 || r->status == 403) && r->must_close)
+        return true; /* where its body ends is not known, or it is not wanted */
     return r->status == 501 || n > HTTP_DRAIN_MAX_BYTES || http_header(r, STR("Expect")).ptr;
 }
 
@@ -184,6 +189,7 @@ static enum MHD_Result take_head(struct http_request *r, const char *method)
     r->method = arena_dup(&r->arena, str_c(method));
     connection_set_deadline(r->connection, r->server->options.receive_s);
     read_fields(r);
+    client_identify(r);
     if (is_head_too_large(r)) {
         r->must_close = true;
         http_refuse(r, 431, "the request line and headers may have at most %zu bytes",
@@ -305,13 +311,14 @@ enum MHD_Result request_access(void *cls, struct MHD_Connection *mhd, const char
 
 static void log_request(struct http_request *r)
 {
-    char path[LOG_QUOTE_MAX], method[LOG_QUOTE_MAX];
+    char path[LOG_QUOTE_MAX], method[LOG_QUOTE_MAX], ip[IP_TEXT_MAX];
 
     log_event(LOG_INFO, "http.request",
-              "id=%llu method=%s path=%s status=%d received=%zu sent=%llu ms=%lld%s",
-              (unsigned long long)r->id, log_quote(str_sub(r->method, 0, 20), method),
-              log_quote(r->target.path, path), r->status, r->n_received,
-              (unsigned long long)r->n_sent,
+              "id=%llu ip=" STR_FMT
+              " method=%s path=%s status=%d received=%zu sent=%llu ms=%lld%s",
+              (unsigned long long)r->id, STR_ARG(ip_text(r->client, ip)),
+              log_quote(str_sub(r->method, 0, 20), method), log_quote(r->target.path, path),
+              r->status, r->n_received, (unsigned long long)r->n_sent,
               (long long)((clock_monotonic_us() - r->started_us) / 1000),
               watch_is_gone(r) ? " client=gone" : "");
 }

@@ -13,11 +13,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/http_int.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/alloc.h"
@@ -47,6 +47,15 @@ static struct str *copy_strs(struct arena *a, const struct str *from, size_t n)
     return to;
 }
 
+static struct ip_range *copy_ranges(struct arena *a, const struct ip_range *from, size_t n)
+{
+    struct ip_range *to = ARENA_NEW(a, struct ip_range, n);
+
+    if (n > 0)
+        memcpy(to, from, n * sizeof(*to));
+    return to;
+}
+
 static const char *copy_path(struct arena *a, const char *path)
 {
     return path ? arena_dup(a, str_c(path)).ptr : NULL;
@@ -66,6 +75,11 @@ static void resolve_options(struct http_server *s, const struct http_options *fr
     o->host = arena_dup(&s->arena, from->host);
     o->hosts = copy_strs(&s->arena, from->hosts, from->n_hosts);
     o->origins = copy_strs(&s->arena, from->origins, from->n_origins);
+    o->public_url = arena_dup(&s->arena, from->public_url);
+    if (str_ends(o->public_url, STR("/")))
+        o->public_url.len--;
+    o->trusted_proxies = copy_ranges(&s->arena, from->trusted_proxies, from->n_trusted_proxies);
+    o->clients = copy_ranges(&s->arena, from->clients, from->n_clients);
     o->certificate_file = copy_path(&s->arena, from->certificate_file);
     o->key_file = copy_path(&s->arena, from->key_file);
     SET_DEFAULT(o->n_threads, THREADS_PER_CORE * sys_n_cores());
@@ -79,6 +93,16 @@ static void resolve_options(struct http_server *s, const struct http_options *fr
     SET_DEFAULT(o->stall_s, HTTP_STALL_S);
 }
 
+static bool check_public_url(struct http_server *s, struct error *err)
+{
+    struct str url = s->options.public_url;
+
+    if (url.len == 0 || http_parse_origin(url, &s->public_origin))
+        return true;
+    return error_set(err, ERROR_INVALID, "the public URL '" STR_FMT "' is not https://HOST",
+                     STR_ARG(str_sub(url, 0, 100)));
+}
+
 bool http_server_new(const struct http_options *options, struct http_server **out,
                      struct error *err)
 {
@@ -90,7 +114,8 @@ bool http_server_new(const struct http_options *options, struct http_server **ou
     for (size_t i = 0; i < HTTP_LISTENERS_MAX; i++)
         s->listeners[i] = -1;
     resolve_options(s, options);
-    if (!tls_open(s, err) || !server_bind(s, err) || !watch_open(s, err)) {
+    if (!check_public_url(s, err) || !tls_open(s, err) || !server_bind(s, err) ||
+        !watch_open(s, err)) {
         http_server_free(s);
         return false;
     }
@@ -137,17 +162,10 @@ static size_t leave_escaped(void *cls, struct MHD_Connection *mhd, char *text)
 
 static void read_peer(struct http_connection *c, const struct sockaddr *addr)
 {
-    if (addr->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const void *)addr;
+    char text[IP_TEXT_MAX];
 
-        inet_ntop(AF_INET, &in->sin_addr, c->peer, sizeof(c->peer));
-        c->is_peer_loopback = ntohl(in->sin_addr.s_addr) >> 24 == 127;
-    } else if (addr->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in6 = (const void *)addr;
-
-        inet_ntop(AF_INET6, &in6->sin6_addr, c->peer, sizeof(c->peer));
-        c->is_peer_loopback = IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
-    }
+    c->ip = ip_from_sockaddr(addr);
+    snprintf(c->peer, sizeof(c->peer), STR_FMT, STR_ARG(ip_text(c->ip, text)));
 }
 
 static void connection_began(struct http_server *s, struct MHD_Connection *mhd, void **slot)
