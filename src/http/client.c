@@ -59,14 +59,13 @@ struct str http_base_url(struct http_request *r)
 
 bool client_is_own_origin(const struct http_request *r, struct str origin)
 {
-    const struct http_options *o = &r->server->options;
     struct http_origin own = {
         .scheme = r->is_secure ? STR("https") : STR("http"),
         .authority = r->named,
     };
 
-    if (o->public_url.len > 0 && http_origin_is_allowed(origin, &o->public_url, 1))
-        return true;
+    if (r->server->options.public_url.len > 0)
+        return header_is_origin(origin, &r->server->public_origin);
     if (own.authority.port == 0)
         own.authority.port = scheme_port(r->is_secure);
     return header_is_origin(origin, &own);

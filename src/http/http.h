@@ -82,6 +82,7 @@ struct http_options {
     /* TLS 1.2 and 1.3 with this certificate chain and key (PEM); NULL: plain HTTP. Changed files are
      * taken up while connections stay open. */
     const char *certificate_file, *key_file;
+    int hsts_max_age_s; /* of Strict-Transport-Security where the client speaks HTTPS; 0: not sent */
 
     /* 0: the default above. */
     size_t n_threads; /* default: two per core */

@@ -150,6 +150,10 @@ static void add_headers(struct http_request *r, struct MHD_Response *m)
         add_header(m, r->reply_fields[i].name.ptr, r->reply_fields[i].value.ptr);
     add_cors_headers(r, m);
     add_header(m, "X-Content-Type-Options", "nosniff");
+    if (r->is_secure && r->server->options.hsts_max_age_s > 0)
+        add_header(
+            m, "Strict-Transport-Security",
+            arena_printf(&r->arena, "max-age=%d", r->server->options.hsts_max_age_s).ptr);
     if (r->status >= 400) /* what to look for in the log */
         add_header(m, "X-Request-Id",
                    arena_printf(&r->arena, "%llu", (unsigned long long)r->id).ptr);

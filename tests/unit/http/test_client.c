@@ -205,6 +205,33 @@ TEST(pages_of_its_own_origin_are_let_in)
     check_rows(behind_a_proxy(), rows, COUNT(rows));
 }
 
+TEST(https_only_is_told_to_those_who_came_by_https)
+{
+    static const struct {
+        const char *fields, *want;
+    } rows[] = {
+        {"Host: m.example\r\n" FOR("192.0.2.7") "X-Forwarded-Proto: https\r\n", "max-age=600"},
+        {"Host: m.example\r\n" FOR("192.0.2.7"), ""},
+        {"Host: localhost\r\n", ""},
+    };
+    struct http_options options = behind_a_proxy();
+    struct http_server *s;
+
+    options.hsts_max_age_s = 600;
+    s = start(options);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct client c;
+        struct reply r;
+
+        REQUIRE(client_open(&c, http_server_port(s)));
+        CHECK(client_send(&c, "GET / HTTP/1.1\r\n%s\r\n", rows[i].fields));
+        r = client_read(&c);
+        CHECK_STR(reply_header(&r, "Strict-Transport-Security"), rows[i].want);
+        client_close(&c);
+    }
+    http_server_free(s);
+}
+
 TEST(public_documents_are_for_pages_of_any_origin)
 {
     struct http_server *s = start((struct http_options){0});
