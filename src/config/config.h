@@ -20,18 +20,31 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/ip.h"
 #include "base/log.h"
 #include "base/str.h"
 
 #define CONFIG_ENV_FILE_MAX_BYTES    ((size_t)1024 * 1024)
 #define CONFIG_SECRET_FILE_MAX_BYTES ((size_t)64 * 1024)
-#define CONFIG_ORIGINS_MAX           32
 #define CONFIG_PATH_PREFIX_MAX_BYTES 200
-#define CONFIG_MODEL_NAME            "all-MiniLM-L6-v2.mdm"
+#define CONFIG_LIST_MAX              32 /* origins, hosts or address ranges of one setting */
+/* Where all requests of claude.ai, its apps and Desktop's connectors come from. */
+#define CONFIG_CLAUDE_RANGE "160.79.104.0/21"
+#define CONFIG_MODEL_NAME   "all-MiniLM-L6-v2.mdm"
 
 struct config_pragma { /* from the allow-list; neither part can carry SQL */
     struct str name;
     struct str value;
+};
+
+struct config_strs {
+    const struct str *list;
+    size_t n;
+};
+
+struct config_ranges {
+    const struct ip_range *list;
+    size_t n;
 };
 
 /* One setting: what it is, for help and docs, and what it came out as. */
@@ -51,14 +64,18 @@ struct config {
     bool is_http;    /* MCP_STREAMABLE_HTTP_MODE, MCP_SSE_MODE: plain `memoryd` serves HTTP */
     struct str host; /* MCP_SSE_HOST; a loopback address, or localhost */
     uint16_t port;   /* MCP_SSE_PORT; 0 takes any free one */
-    struct str path_prefix;         /* MEMORYD_PATH_PREFIX: "/memory", or empty */
-    bool is_https;                  /* MCP_HTTPS_ENABLED; then both files are set */
-    struct str certificate_file;    /* MCP_SSL_CERT_FILE; absolute, or empty */
-    struct str key_file;            /* MCP_SSL_KEY_FILE; absolute, or empty */
-    int keep_alive_s;               /* MCP_TRANSPORT_TIMEOUT_KEEP_ALIVE */
-    int shutdown_s;                 /* MCP_TRANSPORT_TIMEOUT_GRACEFUL_SHUTDOWN */
-    const struct str *cors_origins; /* MCP_CORS_ORIGINS, besides loopback ones */
-    size_t n_cors_origins;
+    struct str path_prefix;               /* MEMORYD_PATH_PREFIX: "/memory", or empty */
+    bool is_https;                        /* MCP_HTTPS_ENABLED; then both files are set */
+    struct str certificate_file;          /* MCP_SSL_CERT_FILE; absolute, or empty */
+    struct str key_file;                  /* MCP_SSL_KEY_FILE; absolute, or empty */
+    int keep_alive_s;                     /* MCP_TRANSPORT_TIMEOUT_KEEP_ALIVE */
+    int shutdown_s;                       /* MCP_TRANSPORT_TIMEOUT_GRACEFUL_SHUTDOWN */
+    int hsts_max_age_s;                   /* MEMORYD_HSTS_MAX_AGE_S; 0: none */
+    struct str public_url;                /* MCP_OAUTH_ISSUER: https://HOST, or empty */
+    struct config_strs allowed_hosts;     /* MCP_ALLOWED_HOSTS, besides loopback ones */
+    struct config_strs cors_origins;      /* MCP_CORS_ORIGINS, besides loopback ones */
+    struct config_ranges trusted_proxies; /* MCP_TRUSTED_PROXIES */
+    struct config_ranges ip_allowlist;    /* MCP_IP_ALLOWLIST; none: all may come */
     struct str api_key; /* MCP_API_KEY; empty: none. Nothing asks for it yet */
 
     /* storage */

@@ -94,7 +94,11 @@ setting_read read_precision;    /* bool: is fp32 */
 setting_read read_backend;      /* nothing: one backend is known */
 setting_read read_host;         /* struct str */
 setting_read read_path_prefix;  /* struct str: without a slash at its end */
-setting_read read_origins;      /* config.cors_origins, n_cors_origins */
+setting_read read_origins;      /* struct config_strs */
+setting_read read_hosts;        /* struct config_strs */
+setting_read read_ranges;       /* struct config_ranges */
+setting_read read_proxies;      /* struct config_ranges; may be none */
+setting_read read_public_url;   /* struct str */
 setting_read read_pragmas;      /* config.pragmas, n_pragmas */
 setting_read read_custom_types; /* struct str */
 

@@ -1,5 +1,5 @@
 /*
- * net.c - where the server listens and under which path it is known, and which web pages may call it.
+ * net.c - where the server listens, what it is called, and who may call it.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/config_int.h"
@@ -111,27 +111,175 @@ static bool check_origin(struct str origin, struct error *err)
                      STR_ARG(origin));
 }
 
-bool read_origins(const struct reader *r, const struct setting *s, struct str text,
-                  struct error *err)
+/* Checks a piece, which is not empty, and may shorten it. */
+typedef bool check_piece(struct str *piece, struct error *err);
+
+static bool check_origin_piece(struct str *piece, struct error *err)
 {
-    struct str *list = ARENA_NEW(r->arena, struct str, CONFIG_ORIGINS_MAX);
+    if (str_ends(*piece, STR("/")))
+        piece->len--;
+    return check_origin(*piece, err);
+}
+
+static bool read_list(const struct reader *r, const struct setting *s, struct str text,
+                      check_piece *check, struct error *err)
+{
+    struct str *list = ARENA_NEW(r->arena, struct str, CONFIG_LIST_MAX);
     size_t n = 0;
     struct str piece;
 
-    (void)s;
     while (str_next(&text, ',', &piece)) {
         piece = str_trim(piece);
-        if (str_ends(piece, STR("/")))
-            piece.len--;
         if (piece.len == 0)
             continue;
-        if (!check_origin(piece, err))
+        if (!check(&piece, err))
             return false;
-        if (n == CONFIG_ORIGINS_MAX)
-            return error_set(err, ERROR_INVALID, "use at most %d origins", CONFIG_ORIGINS_MAX);
+        if (n == CONFIG_LIST_MAX)
+            return error_set(err, ERROR_INVALID, "use at most %d of them", CONFIG_LIST_MAX);
         list[n++] = arena_dup(r->arena, piece);
     }
-    r->to->config.cors_origins = list;
-    r->to->config.n_cors_origins = n;
+    *(struct config_strs *)setting_field(r, s) = (struct config_strs){list, n};
+    return true;
+}
+
+bool read_origins(const struct reader *r, const struct setting *s, struct str text,
+                  struct error *err)
+{
+    return read_list(r, s, text, check_origin_piece, err);
+}
+
+/* -- hosts ------------------------------------------------------------------------------------ */
+
+static bool is_host_char(char c)
+{
+    return text_is_digit((unsigned char)c) || (c >= 'a' && c <= 'z') ||
+           (c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '_';
+}
+
+static bool is_port(struct str text)
+{
+    int64_t port;
+
+    return text.len <= 5 && str_to_int(text, &port) && port > 0 && port <= UINT16_MAX;
+}
+
+/* A name or IPv4 address, or an IPv6 address in brackets; perhaps a port. */
+static bool is_host(struct str text)
+{
+    struct str host = text, port = {0};
+    struct ip ip;
+    size_t end;
+
+    if (str_starts(text, STR("[")))
+        return str_find_char(text, ']', &end) && ip_parse(str_sub(text, 1, end), &ip) &&
+               (end + 1 == text.len ||
+                (text.ptr[end + 1] == ':' && is_port(str_sub(text, end + 2, text.len))));
+    if (str_cut(text, ':', &host, &port) && !is_port(port))
+        return false;
+    for (size_t i = 0; i < host.len; i++) {
+        if (!is_host_char(host.ptr[i]))
+            return false;
+    }
+    return host.len > 0;
+}
+
+/* Without brackets and port. */
+static struct str bare_host(struct str host)
+{
+    struct str port;
+    size_t end;
+
+    if (str_starts(host, STR("[")) && str_find_char(host, ']', &end))
+        return str_sub(host, 1, end);
+    (void)str_cut(host, ':', &host, &port);
+    return host;
+}
+
+static bool check_host(struct str *piece, struct error *err)
+{
+    if (is_host(*piece))
+        return true;
+    return error_set(err, ERROR_INVALID,
+                     "'" STR_FMT
+                     "' is no host name; use names like memory.example.com, without "
+                     "https:// and path, separated by commas",
+                     STR_ARG(text_first(*piece, 40)));
+}
+
+bool read_hosts(const struct reader *r, const struct setting *s, struct str text,
+                struct error *err)
+{
+    return read_list(r, s, text, check_host, err);
+}
+
+bool read_public_url(const struct reader *r, const struct setting *s, struct str text,
+                     struct error *err)
+{
+    struct str scheme, host;
+    size_t at;
+
+    while (str_ends(text, STR("/")))
+        text.len--;
+    if (!str_find(text, STR("://"), &at))
+        at = 0;
+    scheme = str_sub(text, 0, at);
+    host = str_sub(text, at + 3, text.len);
+    if (!is_host(host) || (!str_eq_c(scheme, "https") && !str_eq_c(scheme, "http")))
+        return error_set(err, ERROR_INVALID,
+                         "use https://HOST, as people give it to their client, without a path");
+    if (str_eq_c(scheme, "http") && !is_loopback(bare_host(host)))
+        return error_set(err, ERROR_INVALID, "use https://; http:// is for this machine alone");
+    *(struct str *)setting_field(r, s) = arena_dup(r->arena, text);
+    return true;
+}
+
+/* -- address ranges --------------------------------------------------------------------------- */
+
+struct ranges {
+    struct ip_range list[CONFIG_LIST_MAX];
+    size_t n;
+};
+
+static bool add_range(struct ranges *to, struct str text, struct error *err)
+{
+    if (to->n == CONFIG_LIST_MAX)
+        return error_set(err, ERROR_INVALID, "use at most %d of them", CONFIG_LIST_MAX);
+    return ip_range_parse(text, &to->list[to->n], err) && (++to->n, true);
+}
+
+static bool add_named(struct ranges *to, struct str name, struct error *err)
+{
+    if (str_eq_ascii_case(name, STR("claude")))
+        return add_range(to, STR(CONFIG_CLAUDE_RANGE), err);
+    if (str_eq_ascii_case(name, STR("loopback")))
+        return add_range(to, STR("127.0.0.0/8"), err) && add_range(to, STR("::1"), err);
+    return add_range(to, name, err);
+}
+
+bool read_ranges(const struct reader *r, const struct setting *s, struct str text,
+                 struct error *err)
+{
+    struct ranges *ranges = ARENA_NEW(r->arena, struct ranges, 1);
+    struct str piece;
+
+    while (str_next(&text, ',', &piece)) {
+        piece = str_trim(piece);
+        if (piece.len > 0 && !add_named(ranges, piece, err))
+            return false;
+    }
+    if (ranges->n == 0) /* which would be as good as not set */
+        return error_set(err, ERROR_INVALID, "use " STR_FMT,
+                         STR_ARG(setting_accepts(r->arena, s)));
+    *(struct config_ranges *)setting_field(r, s) =
+        (struct config_ranges){ranges->list, ranges->n};
+    return true;
+}
+
+bool read_proxies(const struct reader *r, const struct setting *s, struct str text,
+                  struct error *err)
+{
+    if (!str_eq_ascii_case(text, STR("none")))
+        return read_ranges(r, s, text, err);
+    *(struct config_ranges *)setting_field(r, s) = (struct config_ranges){0};
     return true;
 }

@@ -20,7 +20,7 @@
 
 #define CORS_HEADERS                                                                           \
     "Content-Type, Accept, Authorization, Mcp-Session-Id, MCP-Protocol-Version, Mcp-Method, "  \
-    "Mcp-Name, Last-Event-ID"
+    "Mcp-Name, Last-Event-ID, X-API-Key, X-Agent-ID"
 #define CORS_EXPOSED "Mcp-Session-Id, WWW-Authenticate, Retry-After"
 
 struct conversation {

@@ -127,6 +127,27 @@ class Gates(Case):
         own = f"http://127.0.0.1:{self.s.port}"
         self.assertEqual(self.s.post(self.list, Origin=own).status, 200)
 
+    def test_pages_of_claude_may_read_the_answers(self):
+        for origin in ("https://claude.ai", "https://claude.com", "http://localhost:6274"):
+            with self.subTest(origin=origin):
+                ask = self.s.request("OPTIONS", "/mcp", headers={
+                    "Origin": origin, "Access-Control-Request-Method": "POST",
+                    "Access-Control-Request-Headers": "authorization,content-type"})
+                answer = self.s.post(self.list, Origin=origin)
+                self.assertEqual((ask.status, answer.status), (204, 200))
+                allowed = {h.strip() for h in
+                           ask.headers["Access-Control-Allow-Headers"].lower().split(",")}
+                self.assertLessEqual({
+                    "content-type", "accept", "authorization", "mcp-session-id",
+                    "mcp-protocol-version", "mcp-method", "mcp-name", "last-event-id",
+                    "x-api-key"}, allowed)
+                self.assertIn("DELETE", ask.headers["Access-Control-Allow-Methods"])
+                for reply in (ask, answer):
+                    self.assertEqual(reply.headers["Access-Control-Allow-Origin"], origin)
+                    self.assertEqual(reply.headers["Vary"], "Origin")
+                self.assertEqual(answer.headers["Access-Control-Expose-Headers"],
+                                 "Mcp-Session-Id, WWW-Authenticate, Retry-After")
+
     def test_names_that_are_not_this_machine_are_refused(self):
         self.assertEqual(self.s.post(self.list, Host="evil.example.com").status, 403)
         self.assertEqual(self.s.post(self.list, Host="localhost").status, 200)

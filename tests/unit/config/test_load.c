@@ -20,7 +20,14 @@ TEST(defaults_are_those_of_the_docs)
     CHECK_INT(c->port, 8765);
     CHECK_INT(c->keep_alive_s, 5);
     CHECK_INT(c->shutdown_s, 30);
-    CHECK_INT(c->n_cors_origins, 0);
+    REQUIRE(c->cors_origins.n == 2);
+    CHECK_STR(c->cors_origins.list[0], "https://claude.ai");
+    CHECK_STR(c->cors_origins.list[1], "https://claude.com");
+    CHECK_INT(c->allowed_hosts.n, 0);
+    CHECK_STR(c->public_url, "");
+    CHECK_INT(c->trusted_proxies.n, 2);
+    CHECK_INT(c->ip_allowlist.n, 0);
+    CHECK_INT(c->hsts_max_age_s, 0);
     CHECK_VIEW(c->base_dir, env_path(&e, "home/.local/share/mcp-memory"));
     CHECK_VIEW(c->sqlite_path, env_path(&e, "home/.local/share/mcp-memory/memoryd.db"));
     CHECK_INT(c->n_pragmas, 0);

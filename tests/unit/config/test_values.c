@@ -207,9 +207,100 @@ TEST(origins_are_a_list)
     env_init(&e);
     env_set(&e, "MCP_CORS_ORIGINS= https://a.example/ ,,http://b.example:8080");
     REQUIRE(CHECK_OK(env_load(&e), e.err));
-    REQUIRE(e.config.n_cors_origins == 2);
-    CHECK_STR(e.config.cors_origins[0], "https://a.example");
-    CHECK_STR(e.config.cors_origins[1], "http://b.example:8080");
+    REQUIRE(e.config.cors_origins.n == 2);
+    CHECK_STR(e.config.cors_origins.list[0], "https://a.example");
+    CHECK_STR(e.config.cors_origins.list[1], "http://b.example:8080");
+}
+
+/* -- names and addresses ----------------------------------------------------------------------- */
+
+TEST(hosts_are_names_without_scheme_and_path)
+{
+    static const char *const bad[] = {
+        "https://m.example", "m.example/", "m.example:0", "m.example:65536", "m.example:x",
+        "*.example",         "[::1",       "[m.example]", "[::1]80"};
+    AUTO_ENV e;
+
+    env_init(&e);
+    env_set(&e, "MCP_ALLOWED_HOSTS=m.example, m.example:8443 ,[2001:db8::1]:80,192.0.2.7");
+    REQUIRE(CHECK_OK(env_load(&e), e.err));
+    REQUIRE(e.config.allowed_hosts.n == 4);
+    CHECK_STR(e.config.allowed_hosts.list[1], "m.example:8443");
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        env_fails(arena_printf(&e.arena, "MCP_ALLOWED_HOSTS=%s", bad[i]).ptr,
+                  arena_printf(&e.arena,
+                               "MCP_ALLOWED_HOSTS='%s': '%s' is no host name; use names like "
+                               "memory.example.com, without https:// and path, separated by "
+                               "commas",
+                               bad[i], bad[i])
+                      .ptr);
+    }
+}
+
+TEST(the_issuer_is_an_address_without_a_path)
+{
+    static const struct {
+        const char *text, *want; /* NULL: refused */
+    } rows[] = {
+        {"MCP_OAUTH_ISSUER=https://m.example", "https://m.example"},
+        {"MCP_OAUTH_ISSUER=https://m.example/", "https://m.example"},
+        {"MCP_OAUTH_ISSUER=https://m.example:8443", "https://m.example:8443"},
+        {"MCP_OAUTH_ISSUER=http://localhost:8765", "http://localhost:8765"},
+        {"MCP_OAUTH_ISSUER=http://127.0.0.1:8765", "http://127.0.0.1:8765"},
+        {"MCP_OAUTH_ISSUER=http://[::1]:8765", "http://[::1]:8765"},
+        {"MCP_OAUTH_ISSUER=http://[2001:db8::1]", NULL},
+        {"MCP_OAUTH_ISSUER=http://m.example", NULL},
+        {"MCP_OAUTH_ISSUER=http://localhost.example", NULL},
+        {"MCP_OAUTH_ISSUER=m.example", NULL},
+        {"MCP_OAUTH_ISSUER=https://", NULL},
+        {"MCP_OAUTH_ISSUER=https://m.example/mcp", NULL},
+        {"MCP_OAUTH_ISSUER=https://m.example?a", NULL},
+        {"MCP_OAUTH_ISSUER=https://a@m.example", NULL},
+        {"MCP_OAUTH_ISSUER=ftp://m.example", NULL},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO_ENV e;
+
+        env_init(&e);
+        env_set(&e, rows[i].text);
+        if (!CHECK_INT(env_load(&e), rows[i].want != NULL))
+            fprintf(stderr, "  %s\n", rows[i].text);
+        if (rows[i].want)
+            CHECK_STR(e.config.public_url, rows[i].want);
+    }
+}
+
+TEST(address_lists_know_two_names)
+{
+    AUTO_ENV e;
+    struct ip ip = {0};
+
+    env_init(&e);
+    env_set(&e, "MCP_IP_ALLOWLIST=Claude, loopback,192.0.2.0/24,,2001:db8::/32");
+    env_set(&e, "MCP_TRUSTED_PROXIES=none");
+    REQUIRE(CHECK_OK(env_load(&e), e.err));
+    CHECK_INT(e.config.trusted_proxies.n, 0);
+    CHECK_INT(e.config.ip_allowlist.n, 5);
+    CHECK(ip_parse(STR("160.79.106.35"), &ip));
+    CHECK(ip_ranges_have(e.config.ip_allowlist.list, e.config.ip_allowlist.n, ip));
+    CHECK(ip_parse(STR("::1"), &ip));
+    CHECK(ip_ranges_have(e.config.ip_allowlist.list, e.config.ip_allowlist.n, ip));
+    CHECK(ip_parse(STR("198.51.100.1"), &ip));
+    CHECK(!ip_ranges_have(e.config.ip_allowlist.list, e.config.ip_allowlist.n, ip));
+    env_fails("MCP_TRUSTED_PROXIES=10.0.0.1/8",
+              "MCP_TRUSTED_PROXIES='10.0.0.1/8': '10.0.0.1/8' begins within the range; did you "
+              "mean 10.0.0.0/8?");
+    env_fails(
+        "MCP_IP_ALLOWLIST=none",
+        "MCP_IP_ALLOWLIST='none': 'none' is no address; use one like 192.0.2.7, or a range "
+        "like 192.0.2.0/24 or 2001:db8::/32");
+    env_fails("MCP_IP_ALLOWLIST=,",
+              "MCP_IP_ALLOWLIST=',': use addresses and ranges separated by commas, `claude`, "
+              "`loopback`");
+    env_fails("MCP_IP_ALLOWLIST=openai",
+              "MCP_IP_ALLOWLIST='openai': 'openai' is no address; use one like 192.0.2.7, or a "
+              "range like 192.0.2.0/24 or 2001:db8::/32");
 }
 
 /* -- https ------------------------------------------------------------------------------------ */
@@ -267,10 +358,10 @@ TEST(origins_have_a_limit)
     struct buf b = {0};
 
     buf_add_c(&b, "MCP_CORS_ORIGINS=");
-    for (int i = 0; i <= CONFIG_ORIGINS_MAX; i++)
+    for (int i = 0; i <= CONFIG_LIST_MAX; i++)
         buf_printf(&b, "http://h%d,", i);
     env_fails(buf_cstr(&b), "MCP_CORS_ORIGINS='http://h0,http://h1,http://h2,http://h3,...': "
-                            "use at most 32 origins");
+                            "use at most 32 of them");
     buf_deinit(&b);
 }
 
