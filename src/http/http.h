@@ -52,6 +52,7 @@
 #define HTTP_STALL_S          30                  /* no byte moves in the middle of either */
 
 #define HTTP_DRAIN_MAX_BYTES   ((size_t)64 << 20) /* read of a body that is refused */
+#define HTTP_LISTENERS_MAX     8                  /* sockets of one server */
 #define HTTP_ROUTES_MAX        64
 #define HTTP_REPLY_HEADERS_MAX 16
 #define HTTP_HOST_MAX_BYTES    255
@@ -62,8 +63,12 @@ struct http_request;
 /* -- server ---------------------------------------------------------------------------------- */
 
 struct http_options {
-    struct str host;         /* "localhost" (both 127.0.0.1 and ::1), or a loopback address */
-    uint16_t port;           /* 0: any free one, see http_server_port() */
+    struct str host; /* "localhost" (both 127.0.0.1 and ::1), or an address; "::" is all of both
+                      * families. A loopback one, unless is_remote_allowed */
+    uint16_t port;   /* 0: any free one, see http_server_port() */
+    const int *listeners; /* sockets that listen already, instead of host and port: handed over,
+                           * the caller does not use them any more */
+    size_t n_listeners;
     const struct str *hosts; /* further Host values: a name, or name:port */
     size_t n_hosts;
     struct str public_url;     /* what clients call this server; empty: as the request says */
@@ -109,6 +114,8 @@ NODISCARD bool http_server_start(struct http_server *s, struct error *err);
 void http_server_stop(struct http_server *s, int64_t grace_ms);
 void http_server_free(struct http_server *s);
 
+struct str
+http_server_host(const struct http_server *s);          /* options.host, or a listener's own */
 uint16_t http_server_port(const struct http_server *s); /* as bound */
 /* Loads certificate and key again, as if they had changed. Any thread; the log says what came of it. */
 void http_server_reload_certificate(struct http_server *s);

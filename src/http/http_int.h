@@ -16,8 +16,6 @@
 #include "base/thread.h"
 #include "crypto/crypto.h"
 
-#define HTTP_LISTENERS_MAX 2 /* 127.0.0.1 and ::1 */
-
 #define TLS_SOON_DAYS 14   /* that a certificate is still valid: worth a warning */
 #define TLS_LOOK_MS   2000 /* between looks at its files */
 

@@ -129,6 +129,11 @@ void http_server_add(struct http_server *s, const struct http_route *route)
     s->routes[s->n_routes++] = *route;
 }
 
+struct str http_server_host(const struct http_server *s)
+{
+    return s->options.host;
+}
+
 uint16_t http_server_port(const struct http_server *s)
 {
     return s->port;

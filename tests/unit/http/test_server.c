@@ -4,7 +4,9 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -338,33 +340,6 @@ TEST(connections_beyond_the_limit_wait_for_a_place)
 
 /* -- addresses ------------------------------------------------------------------------------- */
 
-TEST(only_loopback_addresses_are_listened_on)
-{
-    static const char *const hosts[] = {"0.0.0.0",     "::", "192.0.2.1",
-                                        "example.org", "",   "127.0.0.1.example.org"};
-
-    for (size_t i = 0; i < COUNT(hosts); i++) {
-        struct http_server *s = NULL;
-        struct error err = {0};
-        struct http_options options = {.host = str_c(hosts[i])};
-
-        CHECK(!http_server_new(&options, &s, &err));
-        CHECK_INT(err.kind, ERROR_INVALID);
-    }
-}
-
-TEST(port_in_use_is_said_so)
-{
-    struct http_server *s = start(), *second = NULL;
-    struct http_options options = {.host = STR("127.0.0.1"), .port = http_server_port(s)};
-    struct error err = {0};
-
-    CHECK(!http_server_new(&options, &second, &err));
-    CHECK_INT(err.kind, ERROR_UNAVAILABLE);
-    CHECK(str_contains(str_c(err.text), STR("in use")));
-    http_server_free(s);
-}
-
 static bool can_connect_ipv6(uint16_t port)
 {
     struct sockaddr_in6 at = {
@@ -386,6 +361,132 @@ static bool has_ipv6(void)
     if (fd >= 0)
         close(fd);
     return is_ok;
+}
+
+TEST(only_loopback_addresses_are_listened_on)
+{
+    static const char *const hosts[] = {"0.0.0.0",     "::", "192.0.2.1",
+                                        "example.org", "",   "127.0.0.1.example.org"};
+
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        struct http_server *s = NULL;
+        struct error err = {0};
+        struct http_options options = {.host = str_c(hosts[i])};
+
+        CHECK(!http_server_new(&options, &s, &err));
+        CHECK_INT(err.kind, ERROR_INVALID);
+    }
+}
+
+TEST(any_address_is_listened_on_when_requests_are_authenticated)
+{
+    static const char *const hosts[] = {"0.0.0.0", "::", "127.0.0.2"};
+
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        struct http_server *s;
+
+        if (str_eq_c(str_c(hosts[i]), "::") && !has_ipv6())
+            continue;
+        s = start_with(
+            (struct http_options){.host = str_c(hosts[i]), .is_remote_allowed = true});
+        REQUIRE(s);
+        CHECK_INT(can_connect_ipv6(http_server_port(s)), str_eq_c(str_c(hosts[i]), "::"));
+        if (i < 2) /* both hold 127.0.0.1 */
+            CHECK(says_hello(s));
+        http_server_free(s);
+    }
+}
+
+/* Ports below 1024 from a process without rights: what to do about it is said. */
+TEST(a_privileged_port_needs_a_capability)
+{
+    struct http_options options = {.host = STR("127.0.0.1"), .port = 81};
+    FILE *f = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
+    int first_free = 0, status = -1;
+    pid_t child;
+
+    if (f) {
+        if (fscanf(f, "%d", &first_free) != 1)
+            first_free = 0;
+        fclose(f);
+    }
+    if (first_free <= options.port)
+        return; /* every port is open to everybody here */
+    child = fork();
+    if (child == 0) {
+        struct http_server *s = NULL;
+        struct error err = {0};
+
+        if (getuid() == 0 && setuid(65534) != 0)
+            _exit(2);
+        if (http_server_new(&options, &s, &err))
+            _exit(3);
+        _exit(str_contains(str_c(err.text), STR("CAP_NET_BIND_SERVICE")) ? 0 : 1);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK_INT(WEXITSTATUS(status), 0);
+}
+
+static int make_socket(int kind, uint32_t address, bool is_listening)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(address)};
+    int fd = socket(AF_INET, kind | SOCK_CLOEXEC, 0);
+
+    CHECK(fd >= 0 && bind(fd, (const struct sockaddr *)&at, sizeof(at)) == 0);
+    if (is_listening)
+        CHECK(listen(fd, 16) == 0);
+    return fd;
+}
+
+TEST(sockets_that_listen_already_are_served)
+{
+    const int listeners[] = {make_socket(SOCK_STREAM, INADDR_LOOPBACK, true),
+                             make_socket(SOCK_STREAM, INADDR_LOOPBACK + 1, true)};
+    struct http_server *s = start_with((struct http_options){
+        .host = STR("0.0.0.0"), .listeners = listeners, .n_listeners = COUNT(listeners)});
+
+    REQUIRE(s);
+    CHECK_STR(http_server_host(s), "127.0.0.1");
+    CHECK(says_hello(s));
+    http_server_free(s);
+}
+
+TEST(other_sockets_are_refused)
+{
+    static const struct {
+        int kind;
+        uint32_t address;
+        bool is_listening;
+        const char *says;
+    } rows[] = {
+        {SOCK_STREAM, INADDR_LOOPBACK, false, "does not listen for TCP"},
+        {SOCK_DGRAM, INADDR_LOOPBACK, false, "does not listen for TCP"},
+        {SOCK_STREAM, INADDR_ANY, true, "other machines could reach it"},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        int fd = make_socket(rows[i].kind, rows[i].address, rows[i].is_listening);
+        struct http_options options = {.listeners = &fd, .n_listeners = 1};
+        struct http_server *s = NULL;
+        struct error err = {0};
+
+        CHECK(!http_server_new(&options, &s, &err));
+        CHECK(str_contains(str_c(err.text), str_c(rows[i].says)));
+        close(fd);
+    }
+}
+
+TEST(port_in_use_is_said_so)
+{
+    struct http_server *s = start(), *second = NULL;
+    struct http_options options = {.host = STR("127.0.0.1"), .port = http_server_port(s)};
+    struct error err = {0};
+
+    CHECK(!http_server_new(&options, &second, &err));
+    CHECK_INT(err.kind, ERROR_UNAVAILABLE);
+    CHECK(str_contains(str_c(err.text), STR("in use")));
+    http_server_free(s);
 }
 
 TEST(localhost_means_both_families)
