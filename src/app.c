@@ -184,6 +184,17 @@ static void wait_for_stop(struct http_server *http, int signals_fd)
     log_event(LOG_INFO, "stop", "signal=%d", signal_number);
 }
 
+static void log_listen(const struct app *a, const struct http_server *http)
+{
+    struct str host = http_server_host(http);
+    size_t at;
+    bool is_v6 = str_find_char(host, ':', &at);
+
+    log_event(LOG_INFO, "http.listen", "url=%s://%s" STR_FMT "%s:%u/mcp",
+              a->config->is_https ? "https" : "http", is_v6 ? "[" : "", STR_ARG(host),
+              is_v6 ? "]" : "", http_server_port(http));
+}
+
 static bool listen_and_wait(struct app *a, struct http_server *http, int signals_fd,
                             struct error *err)
 {
@@ -197,10 +208,10 @@ static bool listen_and_wait(struct app *a, struct http_server *http, int signals
     rest_add(http, a->memory);
     is_ok = http_server_start(http, err);
     if (is_ok) {
-        log_event(LOG_INFO, "http.listen", "url=%s://" STR_FMT ":%u/mcp",
-                  a->config->is_https ? "https" : "http", STR_ARG(a->config->host),
-                  http_server_port(http));
+        log_listen(a, http);
+        sys_notify("READY=1");
         wait_for_stop(http, signals_fd);
+        sys_notify("STOPPING=1");
     }
     transport_http_stop(transport, (int64_t)a->config->shutdown_s * 1000);
     http_server_stop(http, 0);
@@ -222,11 +233,24 @@ static const char *path_if(bool is_on, struct str path)
     return is_on ? path.ptr : NULL;
 }
 
+/* Beyond the array their number alone, which http/ refuses. */
+static size_t list_listeners(int to[HTTP_LISTENERS_MAX])
+{
+    size_t n = sys_listen_fds();
+
+    for (size_t i = 0; i < MIN(n, (size_t)HTTP_LISTENERS_MAX); i++)
+        to[i] = SYS_LISTEN_FDS_START + (int)i;
+    return n;
+}
+
 bool app_serve(struct app *a, int signals_fd, struct error *err)
 {
+    int listeners[HTTP_LISTENERS_MAX];
     const struct http_options options = {
         .host = a->config->host,
         .port = a->config->port,
+        .listeners = listeners,
+        .n_listeners = list_listeners(listeners),
         .hosts = a->config->allowed_hosts.list,
         .n_hosts = a->config->allowed_hosts.n,
         .public_url = a->config->public_url,

@@ -69,4 +69,10 @@ int sys_terminal_columns(int fd); /* 80 if unknown */
 NODISCARD bool sys_signals_open(int *out_fd, struct error *err);
 int sys_signals_read(int fd); /* the signal's number, or 0 when none waits */
 
+/* Sockets that a service manager opened for this process: how many, from SYS_LISTEN_FDS_START on. */
+#define SYS_LISTEN_FDS_START 3
+size_t sys_listen_fds(void);
+/* Tells the service manager, if there is one, as in "READY=1". */
+void sys_notify(const char *state);
+
 #endif

@@ -109,13 +109,13 @@ class Server:
     has to become memoryd (exec), so that signals reach it."""
 
     def __init__(self, folder, *args, binary=MEMORYD, command=("serve",), prefix=(), cwd=None,
-                 limits=None, **env):
+                 limits=None, pass_fds=(), **env):
         self.folder = folder
         env.setdefault("MCP_SSE_PORT", 0)
         self.process = subprocess.Popen(
             [*prefix, binary, *command, *args], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, env=clean_env(folder, **env), cwd=cwd or folder,
-            preexec_fn=limits)
+            preexec_fn=limits, pass_fds=pass_fds)
         self.log = Reader(self.process.stderr)
         self.out = Reader(self.process.stdout)
         self.port = self._wait_for_port()
