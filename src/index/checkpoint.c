@@ -67,16 +67,18 @@ static void add_word(struct sum *s, const char *bytes)
 /* bytes: whole words. Between the first and the last few, all lanes go side by side. */
 static void sum_add(struct sum *s, struct str bytes)
 {
-    struct sum now = *s; /* in registers */
-    const char *at = bytes.ptr, *end = at + bytes.len;
+    struct sum now = *s;        /* in registers */
+    const char *at = bytes.ptr; /* NULL if there are none */
+    size_t left = bytes.len;
 
-    for (; at < end && now.n_words % LANES; at += WORD)
+    for (; left && now.n_words % LANES; at += WORD, left -= WORD)
         add_word(&now, at);
-    for (; at + LANES * WORD <= end; at += LANES * WORD, now.n_words += LANES) {
+    for (; left >= LANES * WORD; at += LANES * WORD, left -= LANES * WORD) {
         for (size_t k = 0; k < LANES; k++)
             now.lanes[k] = step(now.lanes[k], at + k * WORD);
+        now.n_words += LANES;
     }
-    for (; at < end; at += WORD)
+    for (; left; at += WORD, left -= WORD)
         add_word(&now, at);
     *s = now;
 }

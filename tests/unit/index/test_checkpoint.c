@@ -1,6 +1,6 @@
 /* test_checkpoint.c - the index as a file: whole, or not at all. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "index/index.h"
+#include "index/index_int.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -211,6 +211,20 @@ TEST(a_damaged_file_is_refused)
     CHECK_OK(sys_write_file(p.path, 0600, whole, &err), err);
     CHECK(can_load(&p, DIM, &err));
     index_free(ix);
+}
+
+/* Sections of an empty index are NULL, to which nothing may be added. */
+TEST(a_piece_of_nothing_changes_no_sum)
+{
+    static const uint64_t words[INDEX_FILE_HEADER_BYTES / 8 + 11] = {[20] = 7, [21] = 8};
+    const struct str bytes = {(const char *)words, sizeof(words)};
+    const struct str head = str_sub(bytes, 0, INDEX_FILE_HEADER_BYTES);
+    const struct str same[] = {head, bytes};
+    const struct str cut[] = {
+        head, {0}, str_sub(bytes, 0, 72), {0}, str_sub(bytes, 72, SIZE_MAX)};
+
+    CHECK(index_file_sum(cut, COUNT(cut)) == index_file_sum(same, 2));
+    CHECK(index_file_sum(same, 1) != index_file_sum(same, 2));
 }
 
 TEST_MAIN()
