@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/attr.h"
+#include "fuzz/temp_file.h"
 #include "sys/sys.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -80,20 +81,13 @@ static struct str repair(struct arena *a, const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO_ARENA a = {0};
-    static char path[] = "/tmp/memoryd-fuzz-index-XXXXXX";
-    static bool is_named;
+    const char *path = temp_file();
+    struct str file = repair(&a, data, size);
     unsigned char stamp[INDEX_STAMP_BYTES];
     struct index *ix = NULL;
     struct error err = {0};
 
-    if (!is_named) {
-        int fd = mkstemp(path);
-
-        must(fd >= 0);
-        close(fd);
-        is_named = true;
-    }
-    must(sys_write_file(path, 0600, repair(&a, data, size), NULL));
+    must(sys_write_pieces(path, 0600, &file, 1, false, NULL));
     if (index_load(path, DIM, &ix, stamp, &err))
         use(ix, path, stamp);
     else

@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "crypto/crypto.h"
+#include "fuzz/temp_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -116,21 +117,6 @@ static void open_and_use(const char *path)
     embed_close(e);
 }
 
-static const char *temporary_path(void)
-{
-    static char path[256];
-    const char *tmp = getenv("TMPDIR");
-    int fd;
-
-    if (path[0])
-        return path;
-    snprintf(path, sizeof(path), "%s/memoryd-fuzz-model-XXXXXX", tmp ? tmp : "/tmp");
-    fd = mkstemp(path);
-    must(fd >= 0);
-    close(fd);
-    return path;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     AUTO_FREE
@@ -139,7 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct error err = {0};
 
     if (model_read(file, m, &err)) {
-        const char *path = temporary_path();
+        const char *path = temp_file();
 
         use(m);
         must(sys_write_pieces(path, 0600, &file, 1, false, NULL));
