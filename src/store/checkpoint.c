@@ -103,30 +103,73 @@ bool checkpoint_load(struct vector_set *set, struct db *db)
 
 /* What is to be written, and up to which change it goes; NULL: nothing is. */
 static struct index_view *take_due(struct vector_set *set,
-                                   bool (*is_due)(const struct vector_set *), int64_t *out_seq)
+                                   bool (*is_due)(const struct vector_set *), int64_t *out_seq,
+                                   size_t *out_n_taken)
 {
     MUTEX_SCOPE(&set->lock);
 
     if (!is_due(set))
         return NULL;
+    *out_n_taken = set->n_taken;
     set->n_taken = 0;
     *out_seq = set->seq;
     return index_view_take(set->index);
 }
 
-void checkpoint_save(struct vector_set *set, struct db *db,
-                     bool (*is_due)(const struct vector_set *))
+/* Nothing was written: it stays due. */
+static void put_back(struct vector_set *set, size_t n_taken)
+{
+    MUTEX_SCOPE(&set->lock);
+
+    set->n_taken += n_taken;
+}
+
+/* Whether memories of the index as of seq have been removed for good since, as far as anybody knows by now. */
+static bool was_purged_since(struct db *db, int64_t seq)
+{
+    AUTO_STMT q = {0};
+    bool has_row = true;
+
+    if (!sqlite3_get_autocommit(db->os) &&
+        (!db_do(db, "COMMIT", NULL) || !db_do(db, "BEGIN", NULL))) /* sees what is there now */
+        return true;
+    if (!db_prepare(db, "SELECT 1 FROM change WHERE seq > ?1 AND op = 'purge' LIMIT 1", &q,
+                    NULL))
+        return true;
+    sqlite3_bind_int64(q.os, 1, seq);
+    return !db_step(db, q.os, &has_row, "read the change log", NULL) || has_row;
+}
+
+static bool save(const struct index_view *view, struct vector_set *set, struct db *db,
+                 int64_t seq, struct error *err)
 {
     AUTO_BUF path = {0};
     struct stamp stamp;
+
+    if (!make_stamp(set, db, seq, &stamp))
+        return error_set(err, ERROR_UNAVAILABLE, "the change log cannot be read");
+    if (!index_save(view, path_of(&path, set), (const unsigned char *)&stamp, err))
+        return false;
+    /* A purge deletes these files after its commit; one that did so before this was written cannot have seen
+     * it. */
+    if (was_purged_since(db, seq))
+        unlink(buf_cstr(&path));
+    return true;
+}
+
+void checkpoint_save(struct vector_set *set, struct db *db,
+                     bool (*is_due)(const struct vector_set *))
+{
     int64_t seq = 0;
-    AUTO_INDEX_VIEW *view = take_due(set, is_due, &seq);
+    size_t n_taken = 0;
+    AUTO_INDEX_VIEW *view = take_due(set, is_due, &seq, &n_taken);
     struct error err = {0};
 
-    if (view && make_stamp(set, db, seq, &stamp) &&
-        !index_save(view, path_of(&path, set), (const unsigned char *)&stamp, &err))
-        log_event(LOG_WARN, "store.checkpoint", "text=\"%s; starts take longer without it\"",
-                  err.text);
+    if (!view || save(view, set, db, seq, &err))
+        return;
+    put_back(set, n_taken);
+    log_event(LOG_WARN, "store.checkpoint", "text=\"%s; starts take longer without it\"",
+              err.text);
 }
 
 void checkpoint_delete_all(const char *db_path)

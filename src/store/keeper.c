@@ -33,7 +33,7 @@ struct keeper {
     struct mutex lock; /* guards all below */
     struct cond wake;
     unsigned due;                 /* enum keeper_task, or-ed */
-    size_t n_changes;             /* since the last merge */
+    size_t n_changes;             /* commits since the last merge */
     int64_t write_accesses_at_ms; /* monotonic; 0: none wait */
     bool is_stopping;
 };
@@ -72,7 +72,7 @@ static bool merge_step(struct store *s, bool *out_more)
     int64_t before;
 
     *out_more = false;
-    if (!write_begin(s, &w, NULL))
+    if (!write_begin_alone(s, &w, NULL)) /* a damaged word index is nobody else's failure */
         return false;
     before = sqlite3_total_changes64(w.db->os);
     buf_printf(&sql, "INSERT INTO memory_fts (memory_fts, rank) VALUES ('merge', %d)",
@@ -169,20 +169,27 @@ bool keeper_call(struct keeper *k, enum keeper_task task)
     return true;
 }
 
+void keeper_note_commit(struct keeper *k)
+{
+    bool is_due;
+
+    if (!k)
+        return;
+    mutex_lock(&k->lock);
+    is_due = ++k->n_changes >= CHANGES_DUE;
+    if (is_due)
+        k->n_changes = 0;
+    mutex_unlock(&k->lock);
+    if (is_due)
+        keeper_call(k, KEEPER_MERGE);
+}
+
 /* Called by each commit of the writer. */
 static int on_commit(void *arg, sqlite3 *db, const char *name, int n_pages)
 {
     struct keeper *k = arg;
-    bool has_changes;
 
     (void)name;
-    mutex_lock(&k->lock);
-    has_changes = ++k->n_changes >= CHANGES_DUE;
-    if (has_changes)
-        k->n_changes = 0;
-    mutex_unlock(&k->lock);
-    if (has_changes)
-        keeper_call(k, KEEPER_MERGE);
     if (n_pages >= LOG_PAGES_MAX)
         sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     else if (n_pages >= LOG_PAGES_DUE)
@@ -206,13 +213,15 @@ bool store_keep(struct store *s, struct str space, struct str model_id, size_t d
     cond_init(&k->wake);
     s->keeper = k;
     if (!thread_start(&k->thread, "memoryd-keeper", run, k, err)) {
-        keeper_free(STEAL(s->keeper));
+        keeper_free(s->keeper);
+        s->keeper = NULL;
         return false;
     }
     keeper_watch(k, s->writer);
     return true;
 }
 
+/* SQLite's own way to copy the log is such a hook too: where the user set it, it stays. */
 void keeper_watch(struct keeper *k, struct db *writer)
 {
     if (k && !store_has_pragma(k->store, STR("wal_autocheckpoint")))

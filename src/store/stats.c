@@ -216,7 +216,7 @@ static bool check_words(struct store *s, struct str *out_problem, struct error *
 {
     AUTO_WRITER w = {0};
 
-    if (!write_begin(s, &w, err) ||
+    if (!write_begin_alone(s, &w, err) ||
         !db_exec(w.db, "UPDATE meta SET value = value || '' WHERE name = 'written_by'", err))
         return false;
     if (sqlite3_exec(w.db->os,

@@ -37,7 +37,7 @@ static bool open_file(struct store *s, struct error *err)
     if (!migrate_probe(s->path, err))
         return false;
     migrate_create(s->path);
-    return db_open(s, false, &s->writer, err) && migrate(s->writer, s->path, err) &&
+    return writer_open(s, err) && migrate(s->writer, s->path, err) &&
            (store_has_pragma(s, STR("journal_mode")) ||
             migrate_journal(s->writer, s->path, err));
 }
@@ -65,7 +65,8 @@ void store_close(struct store *s)
 {
     if (!s)
         return;
-    keeper_free(STEAL(s->keeper));
+    keeper_free(s->keeper); /* which reads that field until it ends */
+    s->keeper = NULL;
     assert(s->n_idle == s->n_readers); /* a lent reader would outlive its store */
     if (s->writer) {
         touch_write(s);
@@ -139,6 +140,11 @@ void reader_give_back(struct reader *r)
     if (!r->store)
         return;
     (void)!db_do(r->db, "COMMIT", NULL); /* of a reader: nothing can be lost */
-    return_reader(r->store, r->db);
+    if (sqlite3_get_autocommit(r->db->os)) {
+        return_reader(r->store, r->db);
+    } else { /* the next user could not begin */
+        db_close(r->db);
+        return_right(r->store);
+    }
     *r = (struct reader){0};
 }

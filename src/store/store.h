@@ -112,7 +112,8 @@ NODISCARD bool store_purge(struct store *s, const struct store_actor *who, int64
                            bool is_dry_run, size_t *out_n, struct error *err);
 
 /* Counts one access of each row (rows that a read of this store gave) at now_ms. Not a change: no
- * log row, updated_ms stays. Written along with the next change, or after a while; never waits. */
+ * log row, updated_ms stays. Written along with the next change, or after a while. With store_keep() it never
+ * waits; without, it may write, but not wait for other processes. */
 void store_touch(struct store *s, const int64_t *rows, size_t n_rows, int64_t now_ms);
 
 /* Gives a memory its vectors for a model (reindex, or stored while no model was there). */

@@ -35,6 +35,7 @@ struct touch { /* accesses of one memory that are not on disk yet */
 
 #define STORE_TOUCHES_MAX    256   /* rows whose accesses wait; beyond, they are written */
 #define STORE_TOUCH_DELAY_MS 30000 /* how long they may wait for a write to go along with */
+#define STORE_TOUCH_WAIT_MS  1000  /* for another process, when they are written alone */
 
 struct store {
     char *path;
@@ -45,6 +46,7 @@ struct store {
     struct db *writer;
     struct commit_group *group; /* of the open transaction; NULL: no change in it yet */
     size_t n_joined;            /* changes in it */
+    int busy_timeout_ms;        /* how long a change waits for other processes; never changes */
     bool is_suspect; /* SQLite failed in a change; the writer is opened anew before the next */
 
     struct mutex
@@ -146,12 +148,23 @@ void reader_give_back(struct reader *r); /* takes a zeroed one */
 void writer_init(struct store *s);
 void writer_deinit(struct store *s);
 
+NODISCARD bool writer_open(struct store *s, struct error *err); /* the connection */
+
 /* A change: the writer, within a transaction; undone unless write_commit() came first. */
 struct writer {
     struct store *store; /* NULL: nothing held */
     struct db *db;
+    bool is_alone;
+    struct error *
+        err; /* of write_begin(): a refusal that others' failed commit makes untrue is told there */
 };
+/* err lives at least as long as *out; NULL: nobody asks. */
 NODISCARD bool write_begin(struct store *s, struct writer *out, struct error *err);
+/* The same in a transaction that no other change is in. */
+NODISCARD bool write_begin_alone(struct store *s, struct writer *out, struct error *err);
+/* The same for what is not worth a long wait for other processes. */
+NODISCARD bool write_begin_within(struct store *s, int64_t wait_ms, struct writer *out,
+                                  struct error *err);
 /* The same without waiting. False: somebody else writes, or nobody can. */
 NODISCARD bool write_try(struct store *s, struct writer *out);
 /* On disk, or undone. Lets go of the writer unless the change itself cannot be ended. */
@@ -161,8 +174,9 @@ void write_end(struct writer *w);
 
 /* -- touch.c ---------------------------------------------------------------------------------- */
 
-/* Writes the waiting accesses within the open transaction of db. A failure only loses counts. */
-void touch_flush(struct store *s, struct db *db);
+/* Writes the waiting accesses within the open transaction of db. A failure loses counts, and may have ended
+ * the transaction. */
+NODISCARD bool touch_flush(struct store *s, struct db *db, struct error *err);
 void touch_write(struct store *s); /* the same in a transaction of its own, if any wait */
 
 /* -- keeper.c --------------------------------------------------------------------------------- */
@@ -177,8 +191,10 @@ enum keeper_task {
 };
 /* Never waits. False: there is no keeper. */
 bool keeper_call(struct keeper *k, enum keeper_task task);
-void keeper_watch(struct keeper *k, struct db *writer); /* counts its commits; k may be NULL */
-void keeper_free(struct keeper *k);                     /* ends what it is doing; takes NULL */
+void keeper_watch(struct keeper *k,
+                  struct db *writer);      /* how long its log gets; k may be NULL */
+void keeper_note_commit(struct keeper *k); /* k may be NULL */
+void keeper_free(struct keeper *k); /* when it is done with what it is doing; takes NULL */
 
 /* -- migrate.c -------------------------------------------------------------------------------- */
 

@@ -94,36 +94,40 @@ static size_t take_all(struct store *s, struct touch *out)
     return n;
 }
 
-void touch_flush(struct store *s, struct db *db)
+bool touch_flush(struct store *s, struct db *db, struct error *err)
 {
     AUTO_STMT q = {0};
     struct touch touches[STORE_TOUCHES_MAX];
     size_t n = take_all(s, touches);
 
-    if (n == 0 || !db_prepare(db,
-                              "UPDATE memory SET accessed_ms = max(accessed_ms, ?2),"
-                              " n_accesses = n_accesses + ?3 WHERE row = ?1",
-                              &q, NULL))
-        return;
+    if (n == 0)
+        return true;
+    if (!db_prepare(db,
+                    "UPDATE memory SET accessed_ms = max(accessed_ms, ?2),"
+                    " n_accesses = n_accesses + ?3 WHERE row = ?1",
+                    &q, err))
+        return false;
     for (size_t i = 0; i < n; i++) {
         sqlite3_reset(q.os);
         sqlite3_bind_int64(q.os, 1, touches[i].row);
         sqlite3_bind_int64(q.os, 2, touches[i].at_ms);
         sqlite3_bind_int64(q.os, 3, touches[i].n);
-        if (!db_run(db, q.os, "count an access", NULL))
-            return;
+        if (!db_run(db, q.os, "count an access", err))
+            return false;
     }
+    return true;
 }
 
 void touch_write(struct store *s)
 {
-    AUTO_WRITER w = {0};
     struct error err = {0};
+    AUTO_WRITER w = {0};
     bool has_some;
 
     mutex_lock(&s->touch_lock);
     has_some = s->n_touches > 0;
     mutex_unlock(&s->touch_lock);
-    if (has_some && (!write_begin(s, &w, &err) || !write_commit(&w, &err)))
+    if (has_some &&
+        (!write_begin_within(s, STORE_TOUCH_WAIT_MS, &w, &err) || !write_commit(&w, &err)))
         log_event(LOG_WARN, "store.touch", "text=\"%s\"", err.text);
 }

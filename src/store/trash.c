@@ -144,7 +144,7 @@ bool store_purge(struct store *s, const struct store_actor *who, int64_t before_
 
     if (is_dry_run)
         return count_purgeable(s, who, before_ms, out_n, err);
-    if (!write_begin(s, &w, err) || !purge(w.db, who, before_ms, &n, err) ||
+    if (!write_begin_alone(s, &w, err) || !purge(w.db, who, before_ms, &n, err) ||
         (n && !forget_words(w.db, err)) || !write_commit(&w, err))
         return false;
     if (n)

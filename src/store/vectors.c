@@ -312,9 +312,15 @@ static bool follow(struct vector_set *set, struct db *db, int64_t until, bool *o
     *out_wants_file = false;
     if (set->seq >= until) /* another caller may have taken over more than db shows */
         return true;
-    if (set->seq < 0 && !checkpoint_load(set, db) ? !load_all(set, db, err)
-                                                  : !catch_up(set, db, until, err))
+    if (set->seq < 0 && !checkpoint_load(set, db)) {
+        if (!load_all(set, db, err)) {
+            index_take(set->index,
+                       index_new(set->dim)); /* half of it would never be corrected */
+            return false;
+        }
+    } else if (!catch_up(set, db, until, err)) {
         return false;
+    }
     set->seq = until;
     *out_wants_file =
         is_worth_a_file(set) && !keeper_call(set->owner->store->keeper, KEEPER_INDEX);

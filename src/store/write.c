@@ -345,7 +345,6 @@ bool store_set_vectors(struct store *s, struct str space, int64_t row,
 
     if (!write_begin(s, &w, err) || !step_put_vectors(w.db, space, row, vectors, &n, err))
         return false;
-    if (n == 0) /* purged meanwhile */
-        return true;
-    return log_embed(w.db, space, row, err) && write_commit(&w, err);
+    return (n == 0 || log_embed(w.db, space, row, err)) && /* 0: purged meanwhile */
+           write_commit(&w, err);
 }

@@ -8,14 +8,19 @@
  * before the commit that has it is on disk; if that fails, the whole group is told.
  *
  * A change that is refused commits what the others of its group did: the refusal may rest on that, and who
- * looks again, to try once more, must find it.
+ * looks again, to try once more, must find it. If that commit fails, the refusal is told as that.
  *
- * Between processes SQLite's own lock decides, with a timeout long enough that callers do not see it.
+ * What takes long, or may find the database damaged, is alone in its transaction: others neither wait for it
+ * nor fail with it.
+ *
+ * Between processes SQLite's own lock decides, with a timeout long enough that callers do not see it. It counts
+ * from when a caller came, so that those who stood behind one that waited in vain do not wait as long again.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_int.h"
 
 #include "base/alloc.h"
+#include "base/clock.h"
 
 #define GROUP_MAX 64 /* changes in one transaction; then other processes get their turn */
 
@@ -136,30 +141,41 @@ static bool renew(struct store *s, struct error *err)
     return true;
 }
 
-/* Ends the transaction, if there is one, and tells the group. */
-static void finish(struct store *s)
+/* The accesses go along. That they cannot be written is no matter, unless it ended the transaction. */
+static bool commit(struct store *s, struct error *err)
 {
-    struct error err = {0};
+    if (!touch_flush(s, s->writer, err) && sqlite3_get_autocommit(s->writer->os))
+        return false;
+    return db_do(s->writer, "COMMIT", err);
+}
+
+/* Ends the transaction, if there is one, and tells the group. False: the commit failed. */
+static bool finish(struct store *s, struct error *err)
+{
+    struct error problem = {0};
 
     if (!s->group) { /* nobody changed anything */
         undo(s);
-        return;
+        return true;
     }
-    touch_flush(s, s->writer);
-    if (db_do(s->writer, "COMMIT", &err)) {
+    if (commit(s, &problem)) {
         tell(s, NULL);
-        return;
+        keeper_note_commit(s->keeper);
+        return true;
     }
     undo(s);
     s->is_suspect = true;
-    tell(s, &err);
+    tell(s, &problem);
+    if (err)
+        *err = problem;
+    return false;
 }
 
 /* Lets go of the writer. The last one commits for all. */
-static void leave(struct store *s)
+static void leave(struct store *s, bool is_alone)
 {
-    if (!is_awaited(s) || s->n_joined >= GROUP_MAX)
-        finish(s);
+    if (is_alone || !is_awaited(s) || s->n_joined >= GROUP_MAX)
+        (void)finish(s, NULL); /* the group is told */
     mutex_unlock(&s->write_lock);
 }
 
@@ -179,24 +195,22 @@ static bool is_in_place(struct store *s, struct error *err)
                      "back, or restart memoryd");
 }
 
-static bool begin(struct store *s, struct writer *out, struct error *err)
+static bool begin(struct store *s, int64_t deadline_ms, struct error *err)
 {
+    int64_t wait_ms = deadline_ms - clock_monotonic_ms();
+
     if ((s->is_suspect && !s->group && !renew(s, err)) || !is_in_place(s, err))
         return false;
-    if ((sqlite3_get_autocommit(s->writer->os) && !db_do(s->writer, "BEGIN IMMEDIATE", err)) ||
-        !db_do(s->writer, "SAVEPOINT change", err))
-        return false;
-    *out = (struct writer){s, s->writer};
-    return true;
-}
+    if (sqlite3_get_autocommit(s->writer->os)) {
+        bool is_begun;
 
-bool write_begin(struct store *s, struct writer *out, struct error *err)
-{
-    lock_writer(s);
-    if (begin(s, out, err))
-        return true;
-    leave(s);
-    return false;
+        sqlite3_busy_timeout(s->writer->os, (int)MAX(wait_ms, (int64_t)0));
+        is_begun = db_do(s->writer, "BEGIN IMMEDIATE", err);
+        sqlite3_busy_timeout(s->writer->os, s->busy_timeout_ms);
+        if (!is_begun)
+            return false;
+    }
+    return db_do(s->writer, "SAVEPOINT change", err);
 }
 
 /* How long this connection waits for others, which a pragma of the user's may have set. */
@@ -211,32 +225,68 @@ static int busy_timeout_of(struct db *db)
     return sqlite3_column_int(q.os, 0);
 }
 
+bool writer_open(struct store *s, struct error *err)
+{
+    if (!db_open(s, false, &s->writer, err))
+        return false;
+    s->busy_timeout_ms = busy_timeout_of(s->writer);
+    return true;
+}
+
+static bool start(struct store *s, int64_t wait_ms, bool is_alone, struct writer *out,
+                  struct error *err)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + wait_ms;
+
+    lock_writer(s);
+    if (is_alone)
+        (void)finish(s, NULL); /* the group is told */
+    if (!begin(s, deadline_ms, err)) {
+        leave(s, is_alone);
+        return false;
+    }
+    *out = (struct writer){s, s->writer, is_alone, err};
+    return true;
+}
+
+bool write_begin(struct store *s, struct writer *out, struct error *err)
+{
+    return start(s, s->busy_timeout_ms, false, out, err);
+}
+
+bool write_begin_alone(struct store *s, struct writer *out, struct error *err)
+{
+    return start(s, s->busy_timeout_ms, true, out, err);
+}
+
+bool write_begin_within(struct store *s, int64_t wait_ms, struct writer *out, struct error *err)
+{
+    return start(s, MIN(wait_ms, (int64_t)s->busy_timeout_ms), false, out, err);
+}
+
 bool write_try(struct store *s, struct writer *out)
 {
-    int timeout_ms;
-    bool is_ok;
-
     if (!mutex_try_lock(&s->write_lock))
         return false;
-    timeout_ms = busy_timeout_of(s->writer);
-    sqlite3_busy_timeout(s->writer->os, 0);
-    is_ok = begin(s, out, NULL);
-    sqlite3_busy_timeout(s->writer->os, timeout_ms);
-    if (!is_ok)
-        leave(s);
-    return is_ok;
+    if (!begin(s, 0, NULL)) {
+        leave(s, false);
+        return false;
+    }
+    *out = (struct writer){s, s->writer, false, NULL};
+    return true;
 }
 
 bool write_commit(struct writer *w, struct error *err)
 {
     struct store *s = w->store;
+    bool is_alone = w->is_alone;
     struct commit_group *g;
 
     if (!db_do(w->db, "RELEASE change", err))
         return false;
     g = join(s);
     *w = (struct writer){0};
-    leave(s);
+    leave(s, is_alone);
     return wait_for(s, g, err);
 }
 
@@ -264,7 +314,7 @@ void write_end(struct writer *w)
     if (!s)
         return;
     undo_change(s);
-    finish(s);
+    (void)finish(s, w->err);
     mutex_unlock(&s->write_lock);
     *w = (struct writer){0};
 }

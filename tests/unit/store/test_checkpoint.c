@@ -185,6 +185,30 @@ TEST(a_purge_deletes_the_file)
     CHECK_INT(n_found(&s), MANY - 1);
 }
 
+/* A process that did not know yet wrote the vectors down once more when it ended. */
+TEST(what_another_process_purged_comes_into_no_file)
+{
+    SHELF(s);
+    struct store *other = NULL;
+    struct str hash = STR("h00003");
+    size_t n;
+    struct error err = {0};
+
+    put_many(&s, 0, (size_t)5 * MANY);
+    (void)n_found(&s);
+    unlink(index_path(&s));
+    put_many(&s, (size_t)5 * MANY, (size_t)6 * MANY); /* worth a file at the end, not before */
+    (void)n_found(&s);
+    REQUIRE(CHECK(!index_path(&s)));
+    CHECK_OK(store_open(&(struct store_options){.path = s.path}, &other, &err), err);
+    CHECK_OK(store_delete(other, &who, &hash, 1, (struct str){0}, &n, &err), err);
+    CHECK_OK(store_purge(other, &who, 1 << 20, false, &n, &err), err);
+    CHECK_INT(n, 1);
+    store_close(other);
+    close_store(&s);
+    CHECK(!index_path(&s));
+}
+
 TEST(a_damaged_file_is_made_anew)
 {
     SHELF(s);

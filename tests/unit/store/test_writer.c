@@ -211,10 +211,95 @@ TEST(nothing_is_written_to_a_file_that_was_moved_away)
     CHECK(!is_stored(&f, attempts[0].memory.hash) && is_stored(&f, attempts[1].memory.hash));
 }
 
+/* A change that is made but not committed, since somebody is said to wait. */
+static void start_pending(struct fixture *f, struct attempt *c)
+{
+    int64_t deadline_ms = clock_monotonic_ms() + PATIENCE_MS;
+    struct error err = {0};
+
+    *c = (struct attempt){.f = f, .memory = make(f, 0)};
+    set_waiting(f->store, 1);
+    CHECK_OK(thread_start(&c->thread, "change", make_attempt, c, &err), err);
+    while (n_joined(f->store) == 0 && clock_monotonic_ms() < deadline_ms)
+        usleep(1000);
+}
+
 static int refuse_commit(void *unused)
 {
     (void)unused;
     return 1;
+}
+
+/* It was told that the memory is there in another revision, when it never was there. */
+TEST(a_refusal_that_rests_on_a_failed_commit_is_told_as_that)
+{
+    AUTO(fixture_deinit) struct fixture f;
+    struct attempt stored, refused;
+
+    fixture_init(&f);
+    start_pending(&f, &stored);
+    refused = (struct attempt){.f = &f, .memory = make(&f, 0), .is_update = true};
+    refused.memory.revision = 7;
+    sqlite3_commit_hook(f.store->writer->os, refuse_commit, NULL);
+    make_attempt(&refused);
+    CHECK(!refused.is_ok && refused.err.kind != ERROR_CONFLICT);
+    thread_join(&stored.thread);
+    CHECK(!stored.is_ok);
+    CHECK_STR(str_c(refused.err.text), stored.err.text);
+    set_waiting(f.store, 0);
+}
+
+/* A word index that does not match made the check undo what others had done. */
+TEST(a_check_that_finds_damage_undoes_nothing)
+{
+    AUTO(fixture_deinit) struct fixture f;
+    AUTO_ARENA a = {0};
+    struct attempt stored;
+    struct str problem = {0};
+    struct error err = {0};
+
+    fixture_init(&f);
+    CHECK_INT(
+        sqlite3_exec(f.other,
+                     "INSERT INTO memory_fts (rowid, content, tags) VALUES (99, 'ghost', '')",
+                     NULL, NULL, NULL),
+        SQLITE_OK);
+    start_pending(&f, &stored);
+    CHECK_OK(store_check(f.store, &a, &problem, &err), err);
+    CHECK(problem.len > 0);
+    set_waiting(f.store, 0);
+    thread_join(&stored.thread);
+    CHECK_OK(stored.is_ok, stored.err);
+    CHECK(is_stored(&f, stored.memory.hash));
+}
+
+/* Each of those in line waited as long as all before it together. */
+TEST(a_held_database_refuses_all_who_wait_after_the_same_time)
+{
+    AUTO(fixture_deinit) struct fixture f;
+    struct attempt attempts[N_THREADS];
+    struct error err = {0};
+    const int timeout_ms = 400;
+    int64_t start_ms;
+
+    fixture_init(&f);
+    f.store->busy_timeout_ms = timeout_ms;
+    CHECK_INT(sqlite3_exec(f.other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    start_ms = clock_monotonic_ms();
+    for (size_t i = 0; i < N_THREADS; i++) {
+        attempts[i] = (struct attempt){.f = &f, .memory = make(&f, i)};
+        CHECK_OK(thread_start(&attempts[i].thread, "change", make_attempt, &attempts[i], &err),
+                 err);
+    }
+    for (size_t i = 0; i < N_THREADS; i++) {
+        thread_join(&attempts[i].thread);
+        CHECK(!attempts[i].is_ok);
+        CHECK_INT(attempts[i].err.kind, ERROR_UNAVAILABLE);
+    }
+    CHECK(clock_monotonic_ms() - start_ms < (int64_t)timeout_ms * N_THREADS / 2);
+    CHECK_INT(sqlite3_exec(f.other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    make_attempt(&attempts[0]);
+    CHECK_OK(attempts[0].is_ok, attempts[0].err);
 }
 
 TEST(a_commit_that_fails_is_told_to_all_who_share_it)
