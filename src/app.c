@@ -245,6 +245,7 @@ static size_t list_listeners(int to[HTTP_LISTENERS_MAX])
 
 bool app_serve(struct app *a, int signals_fd, struct error *err)
 {
+    const struct config_ranges shared = config_shared_addresses(&a->arena);
     int listeners[HTTP_LISTENERS_MAX];
     const struct http_options options = {
         .host = a->config->host,
@@ -260,6 +261,10 @@ bool app_serve(struct app *a, int signals_fd, struct error *err)
         .n_trusted_proxies = a->config->trusted_proxies.n,
         .clients = a->config->ip_allowlist.list,
         .n_clients = a->config->ip_allowlist.n,
+        .shared = shared.list,
+        .n_shared = shared.n,
+        .arrivals_per_s = HTTP_ARRIVALS_PER_S,
+        .arrivals_burst = HTTP_ARRIVALS_BURST,
         .hsts_max_age_s = a->config->hsts_max_age_s,
         .certificate_file = path_if(a->config->is_https, a->config->certificate_file),
         .key_file = path_if(a->config->is_https, a->config->key_file),

@@ -125,6 +125,9 @@ NODISCARD bool config_load(struct arena *a, const struct config_source *source,
                            void (*warn)(void *ctx, struct str line), void *ctx,
                            struct config *out, struct error *err);
 
+/* Addresses that many people share: this machine and CONFIG_CLAUDE_RANGE. */
+struct config_ranges config_shared_addresses(struct arena *a);
+
 /* Where a model file is looked for when MEMORYD_MODEL names none, in this order. */
 #define CONFIG_MODEL_PLACES 3
 void config_model_places(struct arena *a, struct str base_dir,

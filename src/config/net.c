@@ -5,6 +5,7 @@
 #include "config/config_int.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 
 #include "text/text.h"
 
@@ -282,4 +283,14 @@ bool read_proxies(const struct reader *r, const struct setting *s, struct str te
         return read_ranges(r, s, text, err);
     *(struct config_ranges *)setting_field(r, s) = (struct config_ranges){0};
     return true;
+}
+
+struct config_ranges config_shared_addresses(struct arena *a)
+{
+    struct ranges *ranges = ARENA_NEW(a, struct ranges, 1);
+    struct error err;
+
+    if (!add_named(ranges, STR("loopback"), &err) || !add_named(ranges, STR("claude"), &err))
+        abort(); /* our own words */
+    return (struct config_ranges){ranges->list, ranges->n};
 }

@@ -27,6 +27,17 @@ void client_identify(struct http_request *r)
         r->said.scheme.len > 0 ? str_eq_c(r->said.scheme, "https") : r->server->tls.is_on;
 }
 
+bool http_client_key(struct http_request *r, struct str *out)
+{
+    const struct http_options *o = &r->server->options;
+    char text[IP_TEXT_MAX];
+
+    if (r->client.family == IP_NONE || ip_ranges_have(o->shared, o->n_shared, r->client))
+        return false;
+    *out = arena_dup(&r->arena, ip_text(ip_payer(r->client), text));
+    return true;
+}
+
 bool client_read_name(struct http_request *r)
 {
     r->named = r->host;

@@ -51,6 +51,11 @@
 #define HTTP_SEND_S           300                 /* first to last byte of a whole answer */
 #define HTTP_STALL_S          30                  /* no byte moves in the middle of either */
 
+/* New connections of one address; beyond: closed at once. For struct http_options, off by default. */
+#define HTTP_ARRIVALS_PER_S   20
+#define HTTP_ARRIVALS_BURST   400
+#define HTTP_ARRIVAL_KEYS_MAX 16384 /* addresses remembered */
+
 #define HTTP_DRAIN_MAX_BYTES   ((size_t)64 << 20) /* read of a body that is refused */
 #define HTTP_LISTENERS_MAX     8                  /* sockets of one server */
 #define HTTP_ROUTES_MAX        64
@@ -83,6 +88,11 @@ struct http_options {
     size_t n_trusted_proxies;
     const struct ip_range *clients; /* the only ones served; none given: all */
     size_t n_clients;
+    /* Addresses that many people share, whom a limit per address would punish for each other. */
+    const struct ip_range *shared;
+    size_t n_shared;
+    int arrivals_per_s; /* new connections of one address, trusted and shared ones aside; 0: all */
+    int arrivals_burst;
 
     /* TLS 1.2 and 1.3 with this certificate chain and key (PEM); NULL: plain HTTP. Changed files are
      * taken up while connections stay open. */
@@ -157,6 +167,9 @@ struct str http_body(const struct http_request *r);
 struct str http_peer(const struct http_request *r); /* numeric address, without port */
 /* Who sent it, by the word of trusted proxies; IP_NONE if they do not say. */
 struct ip http_client(const struct http_request *r);
+/* What limits per client may count by: the address, of IPv6 the network. False: it is not known, or
+ * many people share it. */
+bool http_client_key(struct http_request *r, struct str *out);
 /* "https://memory.example": what the client calls this server, without a final slash. The public URL
  * if one was given, else what trusted proxies, the Host header and the listener say. */
 struct str http_base_url(struct http_request *r);

@@ -13,6 +13,7 @@
 #include <microhttpd.h>
 #include <stdatomic.h>
 
+#include "base/limiter.h"
 #include "base/thread.h"
 #include "crypto/crypto.h"
 
@@ -66,6 +67,9 @@ struct http_server {
     int kick_fd; /* an eventfd: look at is_stopping, is_quitting, and paused listeners */
     atomic_bool is_paused;
     struct thread watcher;
+    struct limiter *arrivals; /* NULL: no limit; the next two are the watch thread's */
+    size_t n_turned_away;     /* since turned_away_ms, when the log last said so */
+    int64_t turned_away_ms;
 
     struct mutex
         lock; /* guards: connections, waiting, n_waiting_slots, is_closing, and the marked

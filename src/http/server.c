@@ -80,6 +80,7 @@ static void resolve_options(struct http_server *s, const struct http_options *fr
         o->public_url.len--;
     o->trusted_proxies = copy_ranges(&s->arena, from->trusted_proxies, from->n_trusted_proxies);
     o->clients = copy_ranges(&s->arena, from->clients, from->n_clients);
+    o->shared = copy_ranges(&s->arena, from->shared, from->n_shared);
     o->certificate_file = copy_path(&s->arena, from->certificate_file);
     o->key_file = copy_path(&s->arena, from->key_file);
     SET_DEFAULT(o->n_threads, THREADS_PER_CORE * sys_n_cores());
@@ -91,6 +92,19 @@ static void resolve_options(struct http_server *s, const struct http_options *fr
     SET_DEFAULT(o->receive_s, HTTP_RECEIVE_S);
     SET_DEFAULT(o->send_s, HTTP_SEND_S);
     SET_DEFAULT(o->stall_s, HTTP_STALL_S);
+}
+
+static void make_limits(struct http_server *s)
+{
+    const struct http_options *o = &s->options;
+
+    if (o->arrivals_per_s > 0)
+        s->arrivals = limiter_new(&(struct limiter_options){
+            .per_s = o->arrivals_per_s,
+            .burst = MAX(o->arrivals_burst, 1),
+            .keys_max = HTTP_ARRIVAL_KEYS_MAX,
+            .seed = crypto_random_u64(),
+        });
 }
 
 static bool check_public_url(struct http_server *s, struct error *err)
@@ -114,6 +128,7 @@ bool http_server_new(const struct http_options *options, struct http_server **ou
     for (size_t i = 0; i < HTTP_LISTENERS_MAX; i++)
         s->listeners[i] = -1;
     resolve_options(s, options);
+    make_limits(s);
     if (!check_public_url(s, err) || !tls_open(s, err) || !server_bind(s, err) ||
         !watch_open(s, err)) {
         http_server_free(s);
@@ -296,6 +311,7 @@ void http_server_free(struct http_server *s)
         return;
     http_server_stop(s, 0);
     tls_close(s);
+    limiter_free(s->arrivals);
     free(s->waiting);
     cond_deinit(&s->drained);
     mutex_deinit(&s->lock);

@@ -246,10 +246,44 @@ static bool is_full(const struct http_server *s)
     return atomic_load(&s->n_connections) >= s->options.connections_max;
 }
 
+/* One line a second is enough to see a flood by. */
+static void log_turned_away(struct http_server *s, struct ip ip, int64_t now_ms)
+{
+    char text[IP_TEXT_MAX];
+
+    s->n_turned_away++;
+    if (s->turned_away_ms != 0 && now_ms < s->turned_away_ms + TICK_MS)
+        return;
+    log_event(LOG_WARN, "http.turned_away", "ip=" STR_FMT " connections=%zu",
+              STR_ARG(ip_text(ip, text)), s->n_turned_away);
+    s->n_turned_away = 0;
+    s->turned_away_ms = now_ms;
+}
+
+/* Whether this address has come too often of late. A proxy comes for everybody behind it. */
+static bool is_turned_away(struct http_server *s, const struct sockaddr *addr)
+{
+    const struct http_options *o = &s->options;
+    struct ip ip = ip_from_sockaddr(addr), payer = ip_payer(ip);
+    int64_t now_ms = clock_monotonic_ms();
+
+    if (!s->arrivals || ip_ranges_have(o->trusted_proxies, o->n_trusted_proxies, ip) ||
+        ip_ranges_have(o->shared, o->n_shared, ip) ||
+        limiter_take(s->arrivals, str_n((const char *)payer.bytes, sizeof(payer.bytes)), now_ms,
+                     NULL))
+        return false;
+    log_turned_away(s, ip, now_ms);
+    return true;
+}
+
 static void hand_over(struct http_server *s, int fd, const struct sockaddr *addr, socklen_t len)
 {
     int on = 1;
 
+    if (is_turned_away(s, addr)) {
+        close(fd);
+        return;
+    }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     atomic_fetch_add(&s->n_connections, 1);
     if (MHD_add_connection(s->daemon, fd, addr, len) == MHD_YES)

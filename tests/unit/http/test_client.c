@@ -232,6 +232,88 @@ TEST(https_only_is_told_to_those_who_came_by_https)
     http_server_free(s);
 }
 
+static size_t n_served(struct http_server *s, size_t n)
+{
+    size_t n_ok = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        struct client c;
+
+        n_ok += client_ask(&c, http_server_port(s), "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                    .status == 200;
+        client_close(&c);
+    }
+    return n_ok;
+}
+
+TEST(an_address_that_comes_too_often_is_turned_away)
+{
+    struct http_options options = {.arrivals_per_s = 1, .arrivals_burst = 3};
+    struct http_server *s = start(options);
+    size_t n = n_served(s, 10);
+
+    CHECK(n >= 3 && n < 10); /* one more for each second that this takes */
+    http_server_free(s);
+
+    options.shared = &loopback;
+    options.n_shared = 1;
+    s = start(options);
+    CHECK_INT(n_served(s, 10), 10);
+    http_server_free(s);
+
+    options.n_shared = 0;
+    options.trusted_proxies = &loopback;
+    options.n_trusted_proxies = 1;
+    s = start(options);
+    CHECK_INT(n_served(s, 10), 10);
+    http_server_free(s);
+}
+
+static void handle_key(struct http_request *r, void *ctx)
+{
+    struct str key = {0};
+
+    (void)ctx;
+    if (http_client_key(r, &key))
+        buf_add(http_reply_body(r), key);
+    http_reply(r, 200, "text/plain");
+}
+
+TEST(limits_count_by_network_and_spare_shared_addresses)
+{
+    static const struct {
+        const char *x_for, *want;
+    } rows[] = {
+        {"192.0.2.7", "192.0.2.7"},
+        {"2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"},
+        {"160.79.106.35", ""},
+        {"unknown", ""},
+        {"160.79.112.1", "160.79.112.1"},
+    };
+    struct http_options options = behind_a_proxy();
+    struct http_server *s = NULL;
+    struct error err = {0};
+
+    options.host = STR("127.0.0.1");
+    options.shared = &claude;
+    options.n_shared = 1;
+    REQUIRE(CHECK_OK(http_server_new(&options, &s, &err), err));
+    http_server_add(s,
+                    &(struct http_route){.method = "GET", .path = "/", .handle = handle_key});
+    CHECK_OK(http_server_start(s, &err), err);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct client c;
+
+        REQUIRE(client_open(&c, http_server_port(s)));
+        CHECK(client_send(&c,
+                          "GET / HTTP/1.1\r\nHost: m.example\r\nX-Forwarded-For: %s\r\n\r\n",
+                          rows[i].x_for));
+        CHECK_STR(client_read(&c).body, rows[i].want);
+        client_close(&c);
+    }
+    http_server_free(s);
+}
+
 TEST(public_documents_are_for_pages_of_any_origin)
 {
     struct http_server *s = start((struct http_options){0});
