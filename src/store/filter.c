@@ -29,10 +29,9 @@ bool filter_is_plain(const struct memory_filter *f)
            !f->has_superseded && f->trash == TRASH_HIDE;
 }
 
+/* SQLite collects such a set anew each time a statement is run. */
 static void tags_sql(const struct memory_filter *f, struct buf *sql)
 {
-    if (!f->n_tags)
-        return;
     if (f->is_all_tags)
         buf_add_c(sql, " AND m.row IN (SELECT t.row FROM memory_tag t WHERE t.space = ?1"
                        " AND t.tag IN (SELECT value FROM json_each(?8))"
@@ -42,7 +41,15 @@ static void tags_sql(const struct memory_filter *f, struct buf *sql)
                        " AND t.tag IN (SELECT value FROM json_each(?8)))");
 }
 
-void filter_sql(const struct memory_filter *f, struct buf *sql)
+/* The same, asked about m.row alone. */
+static void tags_row_sql(const struct memory_filter *f, struct buf *sql)
+{
+    buf_add_c(sql, " AND (SELECT count(*) FROM memory_tag t WHERE t.space = ?1"
+                   " AND t.tag IN (SELECT value FROM json_each(?8)) AND t.row = m.row)");
+    buf_add_c(sql, f->is_all_tags ? " = ?9" : " > 0");
+}
+
+static void conditions_sql(const struct memory_filter *f, struct buf *sql)
 {
     if (f->trash == TRASH_HIDE)
         buf_add_c(sql, " AND m.deleted_ms = 0");
@@ -62,11 +69,24 @@ void filter_sql(const struct memory_filter *f, struct buf *sql)
         buf_add_c(sql, " AND iif(m.quality < 0, 0.5, m.quality) <= ?6");
     if (f->n_types)
         buf_add_c(sql, " AND m.type IN (SELECT value FROM json_each(?7))");
-    tags_sql(f, sql);
     if (f->exact.len)
         buf_add_c(sql, " AND instr(lower(m.content), lower(?10)) > 0");
     if (f->is_nothing)
         buf_add_c(sql, " AND 0");
+}
+
+void filter_sql(const struct memory_filter *f, struct buf *sql)
+{
+    conditions_sql(f, sql);
+    if (f->n_tags)
+        tags_sql(f, sql);
+}
+
+void filter_row_sql(const struct memory_filter *f, struct buf *sql)
+{
+    conditions_sql(f, sql);
+    if (f->n_tags)
+        tags_row_sql(f, sql);
 }
 
 static void bind_list(struct arena *a, sqlite3_stmt *q, int at, const struct str *items,

@@ -156,7 +156,7 @@ static bool keep_allowed(struct arena *a, struct db *db, struct str space,
         buf_add_c(&sql,
                   " INDEXED BY memory_current"); /* which says it without reading a memory */
     buf_add_c(&sql, " WHERE m.row = ?20 AND m.space = ?1");
-    filter_sql(filter, &sql);
+    filter_row_sql(filter, &sql);
     if (!db_prepare(db, buf_cstr(&sql), &q, err))
         return false;
     filter_bind(a, q.os, space, filter);

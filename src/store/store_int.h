@@ -212,6 +212,9 @@ NODISCARD bool migrate_journal(struct db *db, const char *path, struct error *er
  * have parameters of their own from ?FILTER_PARAM_FREE on. */
 #define FILTER_PARAM_FREE 20
 void filter_sql(const struct memory_filter *f, struct buf *sql);
+/* The same for a statement that is run for one row at a time: it costs by that row, not by how many
+ * have the filter's tags. */
+void filter_row_sql(const struct memory_filter *f, struct buf *sql);
 /* Binds the space as ?1 and the filter's values. Texts live in a. */
 void filter_bind(struct arena *a, sqlite3_stmt *q, struct str space,
                  const struct memory_filter *f);

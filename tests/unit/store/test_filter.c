@@ -118,6 +118,24 @@ static void check_filter(struct store *s, const struct memory_filter *f)
     }
 }
 
+/* The words that all texts have together: whatever passes and is not in the trash is ranked. */
+static void check_ranking(struct store *s, const struct memory_filter *f)
+{
+    static const struct str words[] = {STR_INIT("fifty"), STR_INIT("c"), STR_INIT("plain"),
+                                       STR_INIT("big")};
+    AUTO_ARENA a = {0};
+    struct error err = {0};
+    struct word_ranking got;
+    size_t want = 0;
+
+    for (size_t i = 0; i < N_MEMORIES; i++)
+        want += passes(&memories[i], f) && !memories[i].deleted_ms;
+    REQUIRE(CHECK_OK(
+        store_rank_words(s, &a, STR("default"), f, words, COUNT(words), N_MEMORIES, &got, &err),
+        err));
+    CHECK_INT(got.n, want);
+}
+
 static void check_combinations(struct store *s)
 {
     static const struct str no_text[] = {{0}, STR_INIT("%"), STR_INIT("_"), STR_INIT("axb")};
@@ -146,6 +164,7 @@ static void check_combinations(struct store *s)
         };
 
         check_filter(s, &f);
+        check_ranking(s, &f);
     }
 }
 

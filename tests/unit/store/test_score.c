@@ -189,6 +189,68 @@ TEST(a_word_that_nothing_has_changes_no_score)
     }
 }
 
+/* -- filters ---------------------------------------------------------------------------------- */
+
+#define OPS_PER_CALL                                                                           \
+    100 /* steps of SQLite's machine from one call of count_ops() to the next */
+
+static int count_ops(void *ctx)
+{
+    *(size_t *)ctx += OPS_PER_CALL;
+    return 0;
+}
+
+/* n memories of the word river; the last n_tagged of them are longer, and have the tag. */
+static void fill_rivers(struct fixture *f, size_t n, size_t n_tagged)
+{
+    static const struct str tag = STR_INIT("kept");
+    struct store_item *items = ARENA_NEW(&f->arena, struct store_item, n);
+    struct error err = {0};
+
+    for (size_t i = 0; i < n; i++) {
+        bool is_tagged = i >= n - n_tagged;
+
+        items[i].memory =
+            (struct memory){.hash = arena_printf(&f->arena, "river%05zu", i),
+                            .content = is_tagged ? STR("river lamp paper") : STR("river"),
+                            .type = STR("note"),
+                            .metadata = STR("{}"),
+                            .tags = &tag,
+                            .n_tags = is_tagged,
+                            .created_ms = 1000,
+                            .updated_ms = 1000,
+                            .quality = -1,
+                            .confidence = 1};
+    }
+    CHECK_OK(store_put(f->store, &f->who, items, n, &err), err);
+}
+
+/* The set of all memories with the tag was collected for each memory that was asked about. */
+TEST(a_filter_by_tags_costs_by_what_is_ranked)
+{
+    enum { UNTAGGED = 2000, TAGGED = 2000, LIMIT = 10 };
+    AUTO(fixture_deinit) struct fixture f;
+    const struct str word = STR_INIT("river"), tag = STR_INIT("kept");
+    const struct memory_filter filter = {.tags = &tag, .n_tags = 1};
+    struct error err = {0};
+    struct word_ranking got;
+    size_t n_ops = 0;
+
+    fixture_init(&f);
+    fill_rivers(&f, UNTAGGED + TAGGED, TAGGED);
+    CHECK_OK(
+        store_rank_words(f.store, &f.arena, f.who.space, &filter, &word, 1, LIMIT, &got, &err),
+        err);
+    REQUIRE(CHECK_INT(f.store->n_idle, 1));
+    sqlite3_progress_handler(f.store->idle[0]->os, OPS_PER_CALL, count_ops, &n_ops);
+    CHECK_OK(
+        store_rank_words(f.store, &f.arena, f.who.space, &filter, &word, 1, LIMIT, &got, &err),
+        err);
+    CHECK_INT(got.n, LIMIT);
+    CHECK_INT(got.list[0].row, UNTAGGED + 1);
+    CHECK(n_ops > 0 && n_ops < (size_t)100 * (UNTAGGED + TAGGED));
+}
+
 TEST(a_table_of_lengths_that_is_held_does_not_change)
 {
     AUTO(fixture_deinit) struct fixture f;
