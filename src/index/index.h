@@ -99,5 +99,8 @@ NODISCARD bool index_load(const char *path, size_t dim, struct index **out,
  * cosines here. */
 size_t index_search_plain(const struct index_view *view, const float *query,
                           const struct bitmap *among, size_t limit, struct index_hit *out);
+/* How many vectors a search looks at closely, after their signs. */
+size_t index_n_candidates(const struct index_view *view, const float *query,
+                          const struct bitmap *among, size_t limit);
 
 #endif

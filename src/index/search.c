@@ -7,7 +7,8 @@
  *
  * One pass finds the candidates: a slot within the radius that the filter lets through is kept, and the
  * radius shrinks as soon as enough of those kept lie closer. What is kept in vain is little: of n slots
- * in any order that does not depend on the question, wanted * ln(n / wanted). The filter is asked about
+ * in any order that does not depend on the question, wanted * ln(n / wanted). Where many are alike, those at
+ * the radius are kept up to a limit, the earliest slots first. The filter is asked about
  * what is near alone, and one that keeps nearly all out leaves the radius wide: so a search never
  * starves.
  *
@@ -29,6 +30,7 @@
 #define CANDIDATES_DEEPER  2 /* of each after them */
 #define FRONT_HITS         64
 #define CANDIDATES_SHARE   400 /* one slot in so many besides */
+#define TIES_SHARE         2 /* so many times those wanted are kept if many lie equally near */
 #define CACHE_LINE         64
 #define PREFETCH_AHEAD     8 /* candidates, whose bytes lie anywhere */
 
@@ -119,6 +121,7 @@ struct near { /* a slot that may be a candidate */
 
 struct candidates {
     size_t wanted;
+    size_t max_within;                  /* ties at the radius beyond are not kept */
     struct VEC(struct near) found;      /* in the order of slots */
     uint32_t counts[INDEX_DIM_MAX + 1]; /* of those found, by distance */
     size_t n_within;                    /* of those found: within the radius */
@@ -138,8 +141,12 @@ static bool is_allowed(const struct chunk *c, const struct bitmap *among, size_t
     return among ? bitmap_has(among, c->ids[i]) : !c->hidden[i];
 }
 
+/* Of equal distances any may be left out: those that come later are. So within the radius lie at most
+ * max_within, and what a chunk had before the radius shrank. */
 static void keep(struct candidates *c, uint32_t slot, uint16_t distance)
 {
+    if (distance == c->radius && c->n_within >= c->max_within)
+        return;
     VEC_PUSH(&c->found, ((struct near){slot, distance}));
     c->counts[distance]++;
     c->n_within++;
@@ -180,11 +187,12 @@ static void scan_chunk(const struct index_view *v, const struct query *q, size_t
     shrink_radius(out);
 }
 
+/* Dropping goes through all that was found, so it waits until at least half of that is far. */
 static void find_candidates(const struct index_view *v, const struct query *q,
                             const struct bitmap *among, struct candidates *out)
 {
     for (size_t at = 0; at < v->n_chunks; at++) {
-        if (out->found.len > 4 * (out->wanted + CHUNK_SLOTS))
+        if (out->found.len > 2 * (out->max_within + CHUNK_SLOTS))
             drop_far(out);
         scan_chunk(v, q, at, among, out);
     }
@@ -234,16 +242,37 @@ static void rank(const struct index_view *v, const struct query *q, const struct
     }
 }
 
+static void candidates_init(struct candidates *c, const struct index_view *v, size_t limit)
+{
+    size_t wanted = n_candidates(v->n_slots, limit);
+
+    *c = (struct candidates){
+        .wanted = wanted, .max_within = TIES_SHARE * wanted, .radius = (uint16_t)v->owner->dim};
+}
+
+size_t index_n_candidates(const struct index_view *view, const float *query,
+                          const struct bitmap *among, size_t limit)
+{
+    struct candidates c;
+    struct query q;
+
+    candidates_init(&c, view, limit);
+    index_encode(view->owner, query, q.code, q.bytes, &q.scale);
+    find_candidates(view, &q, among, &c);
+    VEC_DEINIT(&c.found);
+    return c.n_within;
+}
+
 size_t index_search(const struct index_view *view, const float *query,
                     const struct bitmap *among, size_t limit, struct index_hit *out)
 {
-    struct candidates c = {.wanted = n_candidates(view->n_slots, limit),
-                           .radius = (uint16_t)view->owner->dim};
+    struct candidates c;
     struct top top = {.hits = out, .limit = limit};
     struct query q;
 
     if (limit == 0)
         return 0;
+    candidates_init(&c, view, limit);
     index_encode(view->owner, query, q.code, q.bytes, &q.scale);
     find_candidates(view, &q, among, &c);
     rank(view, &q, c.found.ptr, c.found.len, &top);

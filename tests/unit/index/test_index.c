@@ -273,6 +273,31 @@ TEST(ties_come_in_the_order_of_their_ids)
     index_free(ix);
 }
 
+/* All of them were candidates, in a list that each chunk went through from its beginning. */
+TEST(of_many_that_are_alike_a_few_are_looked_at)
+{
+    enum { ALIKE = 20000, TOP = 10, FEW = 2000 };
+    struct index *ix = index_new(DIM);
+    struct index_view *view;
+    struct index_hit hits[TOP];
+    float query[DIM] = {1}, alike[DIM] = {0};
+
+    alike[0] = 0.6f;
+    alike[1] = 0.8f;
+    for (int64_t id = 1; id <= ALIKE; id++)
+        put(ix, id, alike, 1);
+    put(ix, ALIKE + 1, query, 1); /* one is nearer, behind all of them */
+    view = index_view_take(ix);
+    CHECK_INT(index_search(view, query, NULL, TOP, hits), TOP);
+    CHECK_INT(hits[0].id, ALIKE + 1);
+    for (size_t i = 1; i < TOP; i++)
+        CHECK_INT(hits[i].id, i); /* of the others the first */
+    CHECK(index_n_candidates(view, query, NULL, TOP) >= TOP);
+    CHECK(index_n_candidates(view, query, NULL, TOP) < FEW);
+    index_view_give_back(&view);
+    index_free(ix);
+}
+
 TEST(a_memory_is_found_once_by_its_best_part)
 {
     struct index *ix = index_new(DIM);
