@@ -131,3 +131,26 @@ void filter_bind(struct arena *a, sqlite3_stmt *q, struct str space,
     if (f->exact.len)
         db_bind_str(q, PARAM_EXACT, f->exact);
 }
+
+bool filter_rows(struct arena *a, struct db *db, struct str space,
+                 const struct memory_filter *f, struct bitmap *out, struct error *err)
+{
+    AUTO_STMT q = {0};
+    AUTO_BUF sql = {0};
+    bool has_row = true;
+    int64_t row;
+
+    buf_add_c(&sql, "SELECT m.row FROM memory m WHERE m.space = ?1");
+    filter_sql(f, &sql);
+    if (!db_prepare(db, buf_cstr(&sql), &q, err))
+        return false;
+    filter_bind(a, q.os, space, f);
+    while (has_row) {
+        if (!db_step(db, q.os, &has_row, "apply the filters", err))
+            return false;
+        row = has_row ? sqlite3_column_int64(q.os, 0) : 0;
+        if (row > 0 && row <= INDEX_ID_MAX)
+            bitmap_add(out, row);
+    }
+    return true;
+}

@@ -14,30 +14,6 @@
 #define EXACT_PLACES 40
 #define ROUNDING     0.005f /* more than any cosine of the index is off */
 
-static bool allowed_rows(struct arena *a, struct db *db, struct str space,
-                         const struct memory_filter *filter, struct bitmap *out,
-                         struct error *err)
-{
-    AUTO_STMT q = {0};
-    AUTO_BUF sql = {0};
-    bool has_row = true;
-    int64_t row;
-
-    buf_add_c(&sql, "SELECT m.row FROM memory m WHERE m.space = ?1");
-    filter_sql(filter, &sql);
-    if (!db_prepare(db, buf_cstr(&sql), &q, err))
-        return false;
-    filter_bind(a, q.os, space, filter);
-    while (has_row) {
-        if (!db_step(db, q.os, &has_row, "apply the filters", err))
-            return false;
-        row = has_row ? sqlite3_column_int64(q.os, 0) : 0;
-        if (row > 0 && row <= INDEX_ID_MAX)
-            bitmap_add(out, row);
-    }
-    return true;
-}
-
 /* Up to limit hits by the index as it is now. */
 static bool search_index(struct vector_set *set, struct arena *a, struct db *db,
                          const struct memory_filter *filter, const float *query, size_t limit,
@@ -45,7 +21,7 @@ static bool search_index(struct vector_set *set, struct arena *a, struct db *db,
 {
     struct bitmap allowed = {0};
     bool is_plain = filter_is_plain(filter);
-    bool is_ok = is_plain || allowed_rows(a, db, str_c(set->space), filter, &allowed, err);
+    bool is_ok = is_plain || filter_rows(a, db, str_c(set->space), filter, &allowed, err);
 
     if (is_ok) {
         AUTO_INDEX_VIEW *view = index_view_take(set->index);

@@ -15,7 +15,10 @@
 /* Ranking costs a microsecond for each memory that has one of the words. So of the words the rarest
  * are taken, as many as stand in this many memories together, and at least one: common words say little
  * about a memory that has none of the rare ones. */
-#define ROWS_MAX   1000
+#define ROWS_MAX 1000
+/* So many of the best are kept beyond those wanted, for a filter that lets not all of them through: what
+ * asking it about each costs is less than what asking about all memories does. */
+#define SPARE_ROWS 2000
 #define RARE_SCORE 2.0 /* times the logarithm of the number of memories */
 
 /* "a" OR "b": each word as an FTS5 string, so that no character in it is an operator. */
@@ -112,22 +115,15 @@ static bool choose_words(struct arena *a, struct db *db, const struct str *texts
 
 /* -- the ranking ------------------------------------------------------------------------------- */
 
-static int compare_ranked(const void *a, const void *b)
-{
-    const struct ranked *x = a, *y = b;
-
-    if (x->score != y->score)
-        return x->score < y->score ? 1 : -1;
-    return (x->row > y->row) - (x->row < y->row);
-}
-
-/* Scores every memory that has one of the words, into rule->found, best first. Sorted here, since SQLite would
- * make a record of each. */
+/* Scores every memory that has one of the words; the best are in rule->found then, in order. Sorted here,
+ * since SQLite would make a record of each. */
 static bool score_all(struct db *db, struct str expression, struct score_rule *rule,
                       struct error *err)
 {
     AUTO_STMT q = {0};
 
+    rule->found.len = 0;
+    rule->has_more = false;
     if (!db_prepare(db,
                     "SELECT memory_score(memory_fts, ?1) FROM memory_fts"
                     " WHERE memory_fts MATCH ?2",
@@ -137,41 +133,76 @@ static bool score_all(struct db *db, struct str expression, struct score_rule *r
     db_bind_str(q.os, 2, expression);
     if (!db_run(db, q.os, "search by words", err))
         return false;
-    if (rule->found.len)
-        qsort(rule->found.ptr, rule->found.len, sizeof(*rule->found.ptr), compare_ranked);
+    score_keep_best(rule);
     return true;
 }
 
+struct question { /* what the ranking is for */
+    struct arena *a;
+    struct db *db;
+    struct str space;
+    const struct memory_filter *filter;
+    size_t limit;
+};
+
 /* The best that the filter lets through. It is asked about one after the other, until there are enough. */
-static bool keep_allowed(struct arena *a, struct db *db, struct str space,
-                         const struct memory_filter *filter, const struct ranked *from,
-                         size_t n_from, size_t limit, struct word_ranking *out,
-                         struct error *err)
+static bool keep_allowed(const struct question *w, const struct score_rule *rule,
+                         struct word_ranking *out, struct error *err)
 {
     AUTO_STMT q = {0};
     AUTO_BUF sql = {0};
 
     buf_add_c(&sql, "SELECT 1 FROM memory m");
-    if (filter_is_plain(filter))
+    if (filter_is_plain(w->filter))
         buf_add_c(&sql,
                   " INDEXED BY memory_current"); /* which says it without reading a memory */
     buf_add_c(&sql, " WHERE m.row = ?20 AND m.space = ?1");
-    filter_row_sql(filter, &sql);
-    if (!db_prepare(db, buf_cstr(&sql), &q, err))
+    filter_row_sql(w->filter, &sql);
+    if (!db_prepare(w->db, buf_cstr(&sql), &q, err))
         return false;
-    filter_bind(a, q.os, space, filter);
-    out->list = ARENA_NEW(a, struct ranked, MIN(limit, n_from));
-    for (size_t i = 0; i < n_from && out->n < limit; i++) {
+    filter_bind(w->a, q.os, w->space, w->filter);
+    out->list = ARENA_NEW(w->a, struct ranked, MIN(w->limit, rule->found.len));
+    for (size_t i = 0; i < rule->found.len && out->n < w->limit; i++) {
         bool has_row;
 
         sqlite3_reset(q.os);
-        sqlite3_bind_int64(q.os, FILTER_PARAM_FREE, from[i].row);
-        if (!db_step(db, q.os, &has_row, "search by words", err))
+        sqlite3_bind_int64(q.os, FILTER_PARAM_FREE, rule->found.ptr[i].row);
+        if (!db_step(w->db, q.os, &has_row, "search by words", err))
             return false;
         if (has_row)
-            out->list[out->n++] = from[i];
+            out->list[out->n++] = rule->found.ptr[i];
     }
     return true;
+}
+
+/* Once more, among all that the filter lets through. */
+static bool rank_among_allowed(const struct question *w, struct str expression,
+                               struct score_rule *rule, struct word_ranking *out,
+                               struct error *err)
+{
+    rule->n_best = w->limit;
+    rule->has_allowed = true;
+    if (!filter_rows(w->a, w->db, w->space, w->filter, &rule->allowed, err) ||
+        !score_all(w->db, expression, rule, err))
+        return false;
+    out->n = rule->found.len;
+    out->list = ARENA_NEW(w->a, struct ranked, out->n);
+    if (out->n)
+        memcpy(out->list, rule->found.ptr, out->n * sizeof(*out->list));
+    return true;
+}
+
+/* A filter that lets enough of the best through need not be asked about all memories. */
+static bool rank(const struct question *w, struct str expression, struct score_rule *rule,
+                 struct word_ranking *out, struct error *err)
+{
+    rule->n_best = w->limit + SPARE_ROWS;
+    if (!score_all(w->db, expression, rule, err) || !keep_allowed(w, rule, out, err))
+        return false;
+    if (out->n == w->limit || !rule->has_more)
+        return true;
+    *out = (struct word_ranking){0};
+    return rank_among_allowed(w, expression, rule, out, err);
 }
 
 /* The greatest row stands for the number of memories: of a logarithm, that is near enough. */
@@ -194,6 +225,7 @@ bool store_rank_words(struct store *s, struct arena *a, struct str space,
     AUTO_READER r = {0};
     AUTO_SCORE_RULE rule = {0};
     struct choice choice;
+    struct question question;
 
     *out = (struct word_ranking){0};
     if (n_words == 0 || limit == 0 || filter->trash == TRASH_ONLY) /* not in the index */
@@ -205,9 +237,8 @@ bool store_rank_words(struct store *s, struct arena *a, struct str space,
     rule.n_phrases = choice.n;
     rule.n_rows = choice.n_rows;
     rule.idf = ARENA_NEW(a, double, choice.n);
+    question = (struct question){a, r.db, space, filter, limit};
     return lengths_take(s->lengths, r.db, &rule.lengths, err) &&
-           score_all(r.db, match_expression(a, choice.texts, choice.n), &rule, err) &&
-           keep_allowed(a, r.db, space, filter, rule.found.ptr, rule.found.len, limit, out,
-                        err) &&
+           rank(&question, match_expression(a, choice.texts, choice.n), &rule, out, err) &&
            read_rare_score(r.db, &out->rare_score, err);
 }

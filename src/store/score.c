@@ -14,6 +14,7 @@
 #include "store/store_int.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define K1         1.2
 #define B          0.75
@@ -55,6 +56,33 @@ static bool prepare(const Fts5ExtensionApi *api, Fts5Context *fts, struct score_
     return true;
 }
 
+static int compare_ranked(const void *a, const void *b)
+{
+    const struct ranked *x = a, *y = b;
+
+    if (x->score != y->score)
+        return x->score < y->score ? 1 : -1;
+    return (x->row > y->row) - (x->row < y->row);
+}
+
+void score_keep_best(struct score_rule *rule)
+{
+    if (rule->found.len)
+        qsort(rule->found.ptr, rule->found.len, sizeof(*rule->found.ptr), compare_ranked);
+    rule->has_more |= rule->found.len > rule->n_best;
+    rule->found.len = MIN(rule->found.len, rule->n_best);
+}
+
+/* Sorting only when there are twice as many as wanted costs a logarithm for each that is kept. */
+static void add_found(struct score_rule *rule, struct ranked r)
+{
+    if (rule->found.len == 2 * rule->n_best)
+        score_keep_best(rule);
+    if (rule->has_more && compare_ranked(&r, &rule->found.ptr[rule->n_best - 1]) > 0)
+        return; /* not better than the worst when they were sorted last */
+    VEC_PUSH(&rule->found, r);
+}
+
 static void score(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *out,
                   int n_values, sqlite3_value **values)
 {
@@ -67,18 +95,21 @@ static void score(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context
         sqlite3_result_error(out, "the words cannot be scored", -1);
         return;
     }
+    if (rule->has_allowed && !bitmap_has(&rule->allowed, api->xRowid(fts)))
+        return;
     length = lengths_of(&rule->lengths, api->xRowid(fts)) / rule->mean_length;
     for (size_t i = 0; i < rule->n_phrases; i++) {
         double f = frequency(api, fts, (int)i);
 
         sum += rule->idf[i] * f * (K1 + 1) / (f + K1 * (1 - B + B * (length > 0 ? length : 1)));
     }
-    VEC_PUSH(&rule->found, ((struct ranked){api->xRowid(fts), sum}));
+    add_found(rule, (struct ranked){api->xRowid(fts), sum});
 }
 
 void score_rule_deinit(struct score_rule *rule)
 {
     lengths_give_back(&rule->lengths);
+    bitmap_deinit(&rule->allowed);
     VEC_DEINIT(&rule->found);
 }
 

@@ -220,6 +220,10 @@ void filter_bind(struct arena *a, sqlite3_stmt *q, struct str space,
                  const struct memory_filter *f);
 /* The filter that every search without filters has: live and current memories. */
 bool filter_is_plain(const struct memory_filter *f);
+/* All rows of the space that the filter lets through, into out. */
+NODISCARD bool filter_rows(struct arena *a, struct db *db, struct str space,
+                           const struct memory_filter *f, struct bitmap *out,
+                           struct error *err);
 
 /* -- lengths.c, score.c: BM25 ------------------------------------------------------------------- */
 
@@ -247,10 +251,17 @@ struct score_rule {
         *n_rows; /* by phrase of the expression, in its order: how many rows have it */
     double *idf; /* room for as many */
     double mean_length;
-    bool is_ready;                   /* idf and mean_length are known */
-    struct VEC(struct ranked) found; /* in the order of rows */
+    bool is_ready; /* idf and mean_length are known */
+    size_t n_best; /* how many to find; at least 1 */
+    struct bitmap allowed;
+    bool has_allowed;                /* only rows that are in it are found */
+    struct VEC(struct ranked) found; /* the n_best are among them; at most twice as many */
+    bool has_more;                   /* something that was found is not kept */
 };
-void score_rule_deinit(struct score_rule *rule); /* what it holds of its own: lengths, found */
+/* What it holds of its own: lengths, allowed, found. */
+void score_rule_deinit(struct score_rule *rule);
+/* Sorts what was found, best first, and keeps n_best of it. */
+void score_keep_best(struct score_rule *rule);
 #define AUTO_SCORE_RULE AUTO(score_rule_deinit) struct score_rule
 /* Makes memory_score() known to a connection: BM25, larger is better. */
 NODISCARD bool score_register(struct db *db, struct error *err);

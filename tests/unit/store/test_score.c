@@ -251,6 +251,76 @@ TEST(a_filter_by_tags_costs_by_what_is_ranked)
     CHECK(n_ops > 0 && n_ops < (size_t)100 * (UNTAGGED + TAGGED));
 }
 
+static void rank(struct fixture *f, const struct memory_filter *filter, size_t limit,
+                 struct word_ranking *out)
+{
+    const struct str word = STR_INIT("river");
+    struct error err = {0};
+
+    CHECK_OK(
+        store_rank_words(f->store, &f->arena, f->who.space, filter, &word, 1, limit, out, &err),
+        err);
+}
+
+/* More memories come first that the filter keeps out than are kept for it. */
+TEST(a_filter_finds_what_lies_behind_thousands)
+{
+    enum { UNTAGGED = 4000, TAGGED = 30, LIMIT = 10 };
+    AUTO(fixture_deinit) struct fixture f;
+    const struct str tag = STR_INIT("kept"), missing = STR_INIT("missing");
+    const struct memory_filter kept = {.tags = &tag, .n_tags = 1},
+                               none = {.tags = &missing, .n_tags = 1};
+    struct word_ranking got;
+
+    fixture_init(&f);
+    fill_rivers(&f, UNTAGGED + TAGGED, TAGGED);
+    rank(&f, &kept, LIMIT, &got);
+    REQUIRE(CHECK_INT(got.n, LIMIT));
+    for (size_t i = 0; i < LIMIT; i++)
+        CHECK_INT(got.list[i].row, UNTAGGED + 1 + i);
+    CHECK(got.rare_score > 0);
+    rank(&f, &kept, ALL, &got);
+    CHECK_INT(got.n, TAGGED);
+    rank(&f, &none, LIMIT, &got);
+    CHECK_INT(got.n, 0);
+}
+
+/* Every memory with the word was kept until all were scored. */
+TEST(a_ranking_keeps_few_of_many_that_have_a_word)
+{
+    enum { BEST = 7 };
+    AUTO(fixture_deinit) struct fixture f;
+    AUTO_READER r = {0};
+    AUTO_STMT q = {0};
+    AUTO_SCORE_RULE rule = {.n_phrases = 1, .n_best = BEST};
+    const struct memory_filter all = {0};
+    struct error err = {0};
+    struct word_ranking want;
+    int64_t n_rows;
+
+    fixture_init(&f);
+    fill(&f, 0, N_MEMORIES);
+    rank(&f, &all, ALL, &want);
+    REQUIRE(CHECK(want.n > 4 * BEST));
+    n_rows = (int64_t)want.n;
+    rule.n_rows = &n_rows;
+    rule.idf = ARENA_NEW(&f.arena, double, 1);
+    CHECK_OK(reader_take(f.store, &r, &err), err);
+    CHECK_OK(lengths_take(f.store->lengths, r.db, &rule.lengths, &err), err);
+    CHECK_OK(db_prepare(r.db, "SELECT memory_score(memory_fts, ?1) FROM memory_fts('river')",
+                        &q, &err),
+             err);
+    sqlite3_bind_pointer(q.os, 1, &rule, SCORE_RULE_TYPE, NULL);
+    while (sqlite3_step(q.os) == SQLITE_ROW)
+        CHECK(rule.found.len <= 2 * BEST);
+    CHECK(rule.found.cap <= 4 * BEST);
+    score_keep_best(&rule);
+    REQUIRE(CHECK_INT(rule.found.len, BEST));
+    for (size_t i = 0; i < BEST; i++)
+        CHECK_INT(rule.found.ptr[i].row, want.list[i].row);
+    CHECK(rule.has_more);
+}
+
 TEST(a_table_of_lengths_that_is_held_does_not_change)
 {
     AUTO(fixture_deinit) struct fixture f;
