@@ -12,7 +12,8 @@
  * what is near alone, and one that keeps nearly all out leaves the radius wide: so a search never
  * starves.
  *
- * Parts of one memory may lie anywhere, so a hit that is in the heap already is raised in place.
+ * Parts of one memory may lie anywhere, so a hit that is in the heap already is raised in place. Where the
+ * candidates are parts of fewer memories than are wanted, more of them are looked for.
  *
  * How many candidates: enough that of the ten nearest by fp32 99 in 100 are found (docs/search.md).
  */
@@ -31,6 +32,7 @@
 #define FRONT_HITS         64
 #define CANDIDATES_SHARE   400 /* one slot in so many besides */
 #define TIES_SHARE         2 /* so many times those wanted are kept if many lie equally near */
+#define WIDER              4 /* times as many if those were parts of too few memories */
 #define CACHE_LINE         64
 #define PREFETCH_AHEAD     8 /* candidates, whose bytes lie anywhere */
 
@@ -125,15 +127,18 @@ struct candidates {
     struct VEC(struct near) found;      /* in the order of slots */
     uint32_t counts[INDEX_DIM_MAX + 1]; /* of those found, by distance */
     size_t n_within;                    /* of those found: within the radius */
+    bool has_more;                      /* some that are allowed were left out */
     uint16_t radius;
 };
 
-static size_t n_candidates(size_t n_slots, size_t limit)
+/* As many more as a memory has parts on average: of a near one often several parts are near. */
+static size_t n_candidates(const struct index_view *v, size_t limit)
 {
     size_t front = MIN(limit, (size_t)FRONT_HITS);
+    size_t n = CANDIDATES_MIN + CANDIDATES_PER_HIT * front +
+               CANDIDATES_DEEPER * (limit - front) + v->n_slots / CANDIDATES_SHARE;
 
-    return CANDIDATES_MIN + CANDIDATES_PER_HIT * front + CANDIDATES_DEEPER * (limit - front) +
-           n_slots / CANDIDATES_SHARE;
+    return v->n_ids ? n * v->n_slots / v->n_ids : n;
 }
 
 static bool is_allowed(const struct chunk *c, const struct bitmap *among, size_t i)
@@ -145,8 +150,10 @@ static bool is_allowed(const struct chunk *c, const struct bitmap *among, size_t
  * max_within, and what a chunk had before the radius shrank. */
 static void keep(struct candidates *c, uint32_t slot, uint16_t distance)
 {
-    if (distance == c->radius && c->n_within >= c->max_within)
+    if (distance == c->radius && c->n_within >= c->max_within) {
+        c->has_more = true;
         return;
+    }
     VEC_PUSH(&c->found, ((struct near){slot, distance}));
     c->counts[distance]++;
     c->n_within++;
@@ -155,8 +162,10 @@ static void keep(struct candidates *c, uint32_t slot, uint16_t distance)
 /* To the least radius within which enough of those found lie. */
 static void shrink_radius(struct candidates *c)
 {
-    while (c->radius > 0 && c->n_within - c->counts[c->radius] >= c->wanted)
+    while (c->radius > 0 && c->n_within - c->counts[c->radius] >= c->wanted) {
         c->n_within -= c->counts[c->radius--];
+        c->has_more = true;
+    }
 }
 
 /* What was kept while the radius was wider goes. */
@@ -242,12 +251,13 @@ static void rank(const struct index_view *v, const struct query *q, const struct
     }
 }
 
-static void candidates_init(struct candidates *c, const struct index_view *v, size_t limit)
+static void candidates_init(struct candidates *c, const struct index_view *v, size_t wanted)
 {
-    size_t wanted = n_candidates(v->n_slots, limit);
-
     *c = (struct candidates){
-        .wanted = wanted, .max_within = TIES_SHARE * wanted, .radius = (uint16_t)v->owner->dim};
+        .wanted = wanted,
+        .max_within = TIES_SHARE * wanted,
+        .radius = (uint16_t)v->owner->dim,
+    };
 }
 
 size_t index_n_candidates(const struct index_view *view, const float *query,
@@ -256,27 +266,39 @@ size_t index_n_candidates(const struct index_view *view, const float *query,
     struct candidates c;
     struct query q;
 
-    candidates_init(&c, view, limit);
+    candidates_init(&c, view, n_candidates(view, limit));
     index_encode(view->owner, query, q.code, q.bytes, &q.scale);
     find_candidates(view, &q, among, &c);
     VEC_DEINIT(&c.found);
     return c.n_within;
 }
 
+/* False: among so many candidates are too few memories, and there are more. */
+static bool try_search(const struct index_view *v, const struct query *q,
+                       const struct bitmap *among, size_t wanted, struct top *top)
+{
+    struct candidates c;
+
+    candidates_init(&c, v, wanted);
+    find_candidates(v, q, among, &c);
+    top->n = 0;
+    rank(v, q, c.found.ptr, c.found.len, top);
+    VEC_DEINIT(&c.found);
+    return top->n == top->limit || !c.has_more;
+}
+
 size_t index_search(const struct index_view *view, const float *query,
                     const struct bitmap *among, size_t limit, struct index_hit *out)
 {
-    struct candidates c;
     struct top top = {.hits = out, .limit = limit};
     struct query q;
+    size_t wanted = n_candidates(view, limit);
 
     if (limit == 0)
         return 0;
-    candidates_init(&c, view, limit);
     index_encode(view->owner, query, q.code, q.bytes, &q.scale);
-    find_candidates(view, &q, among, &c);
-    rank(view, &q, c.found.ptr, c.found.len, &top);
-    VEC_DEINIT(&c.found);
+    while (!try_search(view, &q, among, wanted, &top))
+        wanted *= WIDER;
     qsort(out, top.n, sizeof(*out), compare_hits);
     return top.n;
 }

@@ -314,6 +314,83 @@ TEST(a_memory_is_found_once_by_its_best_part)
     index_free(ix);
 }
 
+/* A vector near the given one. */
+static void near_vector(const float *centre, float *out)
+{
+    double norm = 0;
+
+    random_vector(out);
+    for (size_t i = 0; i < DIM; i++) {
+        out[i] = centre[i] + 0.3f * out[i];
+        norm += (double)out[i] * (double)out[i];
+    }
+    for (size_t i = 0; i < DIM; i++)
+        out[i] = (float)((double)out[i] / sqrt(norm));
+}
+
+static void put_close_parts(struct index *ix, int64_t id, size_t n_parts)
+{
+    static float parts[512 * DIM];
+    float centre[DIM];
+
+    random_vector(centre);
+    for (size_t i = 0; i < n_parts; i++)
+        near_vector(centre, parts + i * DIM);
+    put(ix, id, parts, n_parts);
+}
+
+static void expect_as_many_as_the_oracle(struct index *ix, size_t limit)
+{
+    AUTO_INDEX_VIEW *view = index_view_take(ix);
+    struct index_hit got[200], want[200];
+    float query[DIM];
+
+    for (int i = 0; i < 20; i++) {
+        random_vector(query);
+        CHECK_INT(index_search(view, query, NULL, limit, got),
+                  index_search_plain(view, query, NULL, limit, want));
+    }
+}
+
+/* The candidates were all parts of the nearest 83 memories or so. */
+TEST(memories_of_many_parts_leave_room_for_others)
+{
+    enum { IDS = 500, PARTS = 64 };
+    struct index *ix = index_new(DIM);
+
+    state = 11;
+    for (int64_t id = 1; id <= IDS; id++)
+        put_close_parts(ix, id, PARTS);
+    expect_as_many_as_the_oracle(ix, 200);
+    index_free(ix);
+}
+
+TEST(a_few_memories_of_many_parts_leave_room_for_others)
+{
+    enum { IDS = 3000, LONG = 10, PARTS = 512 };
+    struct index *ix = index_new(DIM);
+
+    state = 12;
+    for (int64_t id = 1; id <= IDS; id++)
+        put_close_parts(ix, id, id <= LONG ? PARTS : 1);
+    expect_as_many_as_the_oracle(ix, 200);
+    index_free(ix);
+}
+
+TEST(parts_that_are_all_alike_leave_room_for_others)
+{
+    enum { IDS = 300, PARTS = 64 };
+    static float parts[PARTS * DIM];
+    struct index *ix = index_new(DIM);
+
+    for (size_t i = 0; i < PARTS; i++)
+        parts[i * DIM] = 1;
+    for (int64_t id = 1; id <= IDS; id++)
+        put(ix, id, parts, PARTS);
+    expect_as_many_as_the_oracle(ix, 200);
+    index_free(ix);
+}
+
 TEST(removing_what_is_not_there_changes_nothing)
 {
     struct index *ix = index_new(DIM);
