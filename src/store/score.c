@@ -27,33 +27,34 @@ static double idf_of(double n_all, double n)
     return MAX(log((n_all - n + 0.5) / (n + 0.5)), IDF_MIN);
 }
 
-/* How often a phrase stands in the row, weighed. */
-static double frequency(const Fts5ExtensionApi *api, Fts5Context *fts, int phrase)
+/* How often a phrase stands in the row, weighed; a code of SQLite's. */
+static int frequency(const Fts5ExtensionApi *api, Fts5Context *fts, int phrase, double *out)
 {
     Fts5PhraseIter at;
     int column, offset;
-    double f = 0;
+    int code = api->xPhraseFirst(fts, phrase, &at, &column, &offset);
 
-    if (api->xPhraseFirst(fts, phrase, &at, &column, &offset) != SQLITE_OK)
-        return 0;
-    for (; column >= 0; api->xPhraseNext(fts, &at, &column, &offset))
-        f += column == COLUMN_TAG ? TAG_WEIGHT : 1;
-    return f;
+    *out = 0;
+    for (; code == SQLITE_OK && column >= 0; api->xPhraseNext(fts, &at, &column, &offset))
+        *out += column == COLUMN_TAG ? TAG_WEIGHT : 1;
+    return code;
 }
 
 /* Once per search: what does not depend on the row. */
-static bool prepare(const Fts5ExtensionApi *api, Fts5Context *fts, struct score_rule *rule)
+static int prepare(const Fts5ExtensionApi *api, Fts5Context *fts, struct score_rule *rule)
 {
     sqlite3_int64 n_rows, n_words;
+    int code = api->xRowCount(fts, &n_rows);
 
-    if (api->xRowCount(fts, &n_rows) != SQLITE_OK ||
-        api->xColumnTotalSize(fts, -1, &n_words) != SQLITE_OK)
-        return false;
+    if (code == SQLITE_OK)
+        code = api->xColumnTotalSize(fts, -1, &n_words);
+    if (code != SQLITE_OK)
+        return code;
     rule->mean_length = n_rows > 0 && n_words > 0 ? (double)n_words / (double)n_rows : 1;
     for (size_t i = 0; i < rule->n_phrases; i++)
         rule->idf[i] = idf_of((double)n_rows, (double)rule->n_rows[i]);
     rule->is_ready = true;
-    return true;
+    return SQLITE_OK;
 }
 
 static int compare_ranked(const void *a, const void *b)
@@ -83,27 +84,52 @@ static void add_found(struct score_rule *rule, struct ranked r)
     VEC_PUSH(&rule->found, r);
 }
 
+static int sum_words(const Fts5ExtensionApi *api, Fts5Context *fts,
+                     const struct score_rule *rule, double *out)
+{
+    double length = lengths_of(&rule->lengths, api->xRowid(fts)) / rule->mean_length;
+
+    *out = 0;
+    for (size_t i = 0; i < rule->n_phrases; i++) {
+        double f;
+        int code = frequency(api, fts, (int)i, &f);
+
+        if (code != SQLITE_OK)
+            return code;
+        *out +=
+            rule->idf[i] * f * (K1 + 1) / (f + K1 * (1 - B + B * (length > 0 ? length : 1)));
+    }
+    return SQLITE_OK;
+}
+
+int score_row(const Fts5ExtensionApi *api, Fts5Context *fts, struct score_rule *rule)
+{
+    int64_t row = api->xRowid(fts);
+    int code = rule->is_ready ? SQLITE_OK : prepare(api, fts, rule);
+    double sum;
+
+    if (code != SQLITE_OK || (rule->has_allowed && !bitmap_has(&rule->allowed, row)))
+        return code;
+    code = sum_words(api, fts, rule, &sum);
+    if (code == SQLITE_OK)
+        add_found(rule, (struct ranked){row, sum});
+    return code;
+}
+
 static void score(const Fts5ExtensionApi *api, Fts5Context *fts, sqlite3_context *out,
                   int n_values, sqlite3_value **values)
 {
     struct score_rule *rule =
         n_values == 1 ? sqlite3_value_pointer(values[0], SCORE_RULE_TYPE) : NULL;
-    double sum = 0, length;
+    int code;
 
-    if (!rule || (size_t)api->xPhraseCount(fts) != rule->n_phrases ||
-        (!rule->is_ready && !prepare(api, fts, rule))) {
+    if (!rule || (size_t)api->xPhraseCount(fts) != rule->n_phrases) {
         sqlite3_result_error(out, "the words cannot be scored", -1);
         return;
     }
-    if (rule->has_allowed && !bitmap_has(&rule->allowed, api->xRowid(fts)))
-        return;
-    length = lengths_of(&rule->lengths, api->xRowid(fts)) / rule->mean_length;
-    for (size_t i = 0; i < rule->n_phrases; i++) {
-        double f = frequency(api, fts, (int)i);
-
-        sum += rule->idf[i] * f * (K1 + 1) / (f + K1 * (1 - B + B * (length > 0 ? length : 1)));
-    }
-    add_found(rule, (struct ranked){api->xRowid(fts), sum});
+    code = score_row(api, fts, rule);
+    if (code != SQLITE_OK)
+        sqlite3_result_error_code(out, code);
 }
 
 void score_rule_deinit(struct score_rule *rule)

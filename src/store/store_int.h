@@ -263,6 +263,8 @@ void score_rule_deinit(struct score_rule *rule);
 /* Sorts what was found, best first, and keeps n_best of it. */
 void score_keep_best(struct score_rule *rule);
 #define AUTO_SCORE_RULE AUTO(score_rule_deinit) struct score_rule
+/* Scores the row that FTS5 stands at, into found. A code of SQLite's: what FTS5 cannot read is no score. */
+int score_row(const Fts5ExtensionApi *api, Fts5Context *fts, struct score_rule *rule);
 /* Makes memory_score() known to a connection: BM25, larger is better. */
 NODISCARD bool score_register(struct db *db, struct error *err);
 

@@ -189,6 +189,63 @@ TEST(a_word_that_nothing_has_changes_no_score)
     }
 }
 
+/* -- failures --------------------------------------------------------------------------------- */
+
+static sqlite3_int64 one_row(Fts5Context *fts)
+{
+    (void)fts;
+    return 1;
+}
+
+static int one_of_them(Fts5Context *fts, sqlite3_int64 *out)
+{
+    (void)fts;
+    *out = 1;
+    return SQLITE_OK;
+}
+
+static int one_word(Fts5Context *fts, int column, sqlite3_int64 *out)
+{
+    (void)column;
+    return one_of_them(fts, out);
+}
+
+static int no_memory(Fts5Context *fts, int phrase, Fts5PhraseIter *at, int *column, int *offset)
+{
+    (void)fts, (void)phrase, (void)at, (void)column, (void)offset;
+    return SQLITE_NOMEM;
+}
+
+static int no_count(Fts5Context *fts, sqlite3_int64 *out)
+{
+    (void)fts, (void)out;
+    return SQLITE_CORRUPT_VTAB;
+}
+
+/* A word that could not be looked up counted as one that is not there: a wrong score, and no error. */
+TEST(what_fts5_cannot_read_is_an_error)
+{
+    AUTO(fixture_deinit) struct fixture f;
+    AUTO_READER r = {0};
+    AUTO_SCORE_RULE rule = {.n_phrases = 1, .n_best = 1, .n_rows = &(int64_t){1}};
+    Fts5ExtensionApi api = {.xRowid = one_row,
+                            .xRowCount = one_of_them,
+                            .xColumnTotalSize = one_word,
+                            .xPhraseFirst = no_memory};
+    struct error err = {0};
+    double idf;
+
+    fixture_init(&f);
+    rule.idf = &idf;
+    CHECK_OK(reader_take(f.store, &r, &err), err);
+    CHECK_OK(lengths_take(f.store->lengths, r.db, &rule.lengths, &err), err);
+    CHECK_INT(score_row(&api, NULL, &rule), SQLITE_NOMEM);
+    rule.is_ready = false;
+    api.xRowCount = no_count;
+    CHECK_INT(score_row(&api, NULL, &rule), SQLITE_CORRUPT_VTAB);
+    CHECK_INT(rule.found.len, 0);
+}
+
 /* -- filters ---------------------------------------------------------------------------------- */
 
 #define OPS_PER_CALL                                                                           \
