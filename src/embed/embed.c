@@ -23,9 +23,9 @@
 struct embedder {
     struct model model;
     struct encoder_path how;
-    size_t n_cores;
 
-    struct mutex lock; /* guards spaces, n_spaces */
+    struct mutex lock; /* guards the rest */
+    size_t n_helpers;  /* threads that calls may start besides their own */
     float *spaces[SPACES_KEPT_MAX];
     size_t n_spaces;
 };
@@ -78,7 +78,6 @@ bool embed_open_with(const char *path, const struct encoder_path *how, struct em
     *out = NEW(struct embedder);
     (*out)->model = model;
     (*out)->how = *how;
-    (*out)->n_cores = 1;
     mutex_init(&(*out)->lock);
     return true;
 }
@@ -105,7 +104,7 @@ void embed_close(struct embedder *e)
 
 void embed_set_cores(struct embedder *e, size_t n_cores)
 {
-    e->n_cores = MAX(n_cores, (size_t)1);
+    e->n_helpers = MAX(n_cores, (size_t)1) - 1;
 }
 
 struct str embed_model_id(const struct embedder *e)
@@ -284,14 +283,35 @@ static void plan(struct batch *b, struct arena *a, struct str text, struct embed
         b->runs[b->n_runs++] = (struct window_run){ids, windows[i], vectors + i * embed_dim(e)};
 }
 
+size_t embed_helpers_take(const struct embedder *e, size_t n)
+{
+    struct embedder *l = lender(e);
+
+    MUTEX_SCOPE(&l->lock);
+    n = MIN(n, l->n_helpers);
+    l->n_helpers -= n;
+    return n;
+}
+
+void embed_helpers_give_back(const struct embedder *e, size_t n)
+{
+    struct embedder *l = lender(e);
+
+    MUTEX_SCOPE(&l->lock);
+    l->n_helpers += n;
+}
+
 bool embed_parts(const struct embedder *e, struct arena *a, const struct str *texts,
                  size_t n_texts, struct embed_parts *out, struct error *err)
 {
     struct batch b = {e, ARENA_NEW(a, struct window_run, n_texts * EMBED_PARTS_MAX), 0};
+    size_t n_helpers;
 
     (void)err;
     for (size_t i = 0; i < n_texts; i++)
         plan(&b, a, texts[i], &out[i]);
-    parallel_for(e->n_cores, b.n_runs, embed_window, &b);
+    n_helpers = embed_helpers_take(e, b.n_runs ? b.n_runs - 1 : 0);
+    parallel_for(1 + n_helpers, b.n_runs, embed_window, &b);
+    embed_helpers_give_back(e, n_helpers);
     return true;
 }

@@ -40,7 +40,8 @@ enum embed_precision { EMBED_FASTEST, EMBED_FP32 };
 NODISCARD bool embed_open(const char *path, enum embed_precision precision,
                           struct embedder **out, struct error *err);
 void embed_close(struct embedder *e);
-/* How many cores a call of embed_parts() may use; 1 unless told. Before the first call. */
+/* How many cores a call of embed_parts() may use; 1 unless told. Calls at the same time share them, but for
+ * the thread that each comes with. Before the first call. */
 void embed_set_cores(struct embedder *e, size_t n_cores);
 
 struct str embed_model_id(const struct embedder *e); /* stored with every vector */

@@ -199,4 +199,9 @@ NODISCARD bool safetensors_get(const struct safetensors *s, const char *name, si
 NODISCARD bool embed_open_with(const char *path, const struct encoder_path *how,
                                struct embedder **out, struct error *err);
 
+/* Threads for a call to start besides its own: up to n of those that no other call has. How many; the caller
+ * gives them back. */
+size_t embed_helpers_take(const struct embedder *e, size_t n);
+void embed_helpers_give_back(const struct embedder *e, size_t n);
+
 #endif

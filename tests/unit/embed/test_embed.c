@@ -1,6 +1,7 @@
 /* test_embed.c - the public functions over a small model: windows, limits, tokens. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/buf.h"
+#include "embed/embed_int.h"
 #include "tests/support/test.h"
 #include "tests/unit/embed/tiny.h"
 
@@ -181,6 +182,28 @@ TEST(texts_embedded_over_several_cores_are_as_each_alone)
         CHECK_INT(p[i].is_cut, alone.is_cut);
         CHECK(memcmp(p[i].vectors, alone.vectors, alone.n * TINY_HIDDEN * sizeof(float)) == 0);
     }
+}
+
+/* Each call started a thread for every core, whatever others had started. */
+TEST(calls_share_the_threads_they_start)
+{
+    AUTO_ARENA a = {0};
+    AUTO_EMBEDDER *e = open_tiny(&a);
+    struct str texts[2] = {STR("some words"), STR("other words")};
+    struct embed_parts p[2];
+    struct error err = {0};
+
+    REQUIRE(e);
+    CHECK_INT(embed_helpers_take(e, 3), 0); /* one core is the caller's own */
+    embed_set_cores(e, 4);
+    CHECK_INT(embed_helpers_take(e, 2), 2);
+    CHECK_INT(embed_helpers_take(e, 2), 1);
+    CHECK_INT(embed_helpers_take(e, 2), 0);
+    CHECK_OK(embed_parts(e, &a, texts, 2, p, &err), err); /* alone, if need be */
+    embed_helpers_give_back(e, 3);
+    CHECK_OK(embed_parts(e, &a, texts, 2, p, &err), err);
+    CHECK_INT(embed_helpers_take(e, 9), 3); /* the call gave back what it took */
+    embed_helpers_give_back(e, 3);
 }
 
 /* A megabyte of blanks, then a word: what is behind the limit is not seen, and that is said. */
