@@ -7,11 +7,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tools/tools_int.h"
 
-#define SLOW_CONTENT_BYTES 4096 /* a few windows of the model: tens of milliseconds */
-
 static bool is_slow(const json_t *args)
 {
-    return json_string_length(json_object_get(args, "content")) > SLOW_CONTENT_BYTES;
+    return tool_content_is_slow(json_object_get(args, "content"));
 }
 
 /* -- request --------------------------------------------------------------------------------- */

@@ -43,6 +43,11 @@ bool tool_always_slow(const json_t *args)
     return true;
 }
 
+bool tool_content_is_slow(const json_t *content)
+{
+    return json_string_length(content) > SLOW_CONTENT_BYTES;
+}
+
 void tool_result_deinit(struct tool_result *r)
 {
     buf_deinit(&r->text);

@@ -43,6 +43,9 @@ extern const struct tool tool_store, tool_search, tool_list, tool_delete, tool_u
     tool_cleanup, tool_health, tool_stats;
 
 bool tool_always_slow(const json_t *args);
+/* Whether embedding takes long: some windows of the model, tens of milliseconds. NULL: no. */
+#define SLOW_CONTENT_BYTES 4096
+bool tool_content_is_slow(const json_t *content);
 
 /* -- old names (oldnames.c) ------------------------------------------------------------------ */
 

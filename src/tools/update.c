@@ -37,6 +37,12 @@ static bool is_field(const char *key)
     return false;
 }
 
+/* Of all updates only a new version is embedded. */
+static bool is_slow(const json_t *args)
+{
+    return tool_content_is_slow(json_object_get(json_object_get(args, "updates"), "content"));
+}
+
 /* -- request --------------------------------------------------------------------------------- */
 
 static bool read_tags(struct update *u, struct error *err)
@@ -263,5 +269,6 @@ static bool run(const struct tool_call *c, const json_t *args, struct tool_resul
 const struct tool tool_update = {
     .name = "memory_update",
     .definition = &schema_memory_update,
+    .is_slow = is_slow,
     .run = run,
 };

@@ -176,4 +176,17 @@ TEST(long_calls_are_slow)
     }
 }
 
+/* A new version of a megabyte was embedded on the thread that reads requests. */
+TEST(a_long_new_version_is_slow)
+{
+    char content[5001] = {0};
+    AUTO_JSON *brief = NULL, *full = NULL;
+
+    memset(content, 'x', sizeof(content) - 1);
+    brief = json_pack("{s:{s:s}}", "updates", "content", "short");
+    full = json_pack("{s:{s:s}}", "updates", "content", content);
+    CHECK(!is_slow("memory_update", brief));
+    CHECK(is_slow("memory_update", full));
+}
+
 TEST_MAIN()
