@@ -1,9 +1,9 @@
 /*
  * search.c - the search plan: filters, two rankings, one list, terms, a page.
  *
- * Filters are applied by the store before ranking. What is scored, and what the terms of quality and
- * recency may lift, does not depend on the page that is asked for: pages join without gaps and
- * repeats.
+ * Filters are applied by the store before ranking. What the terms of quality and recency may lift does not
+ * depend on the page that is asked for, and how much is scored only in a few steps: pages join without gaps
+ * and repeats within a step.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "memory/memory_int.h"
@@ -74,10 +74,17 @@ static bool has_terms(const struct search *s)
     return s->request->quality_boost > 0 || s->request->recency_boost > 0;
 }
 
-/* Of each ranking: enough for the page and for what may rise into it. */
+/* Of each ranking: enough for the page and for what may rise into it. A memory that is in one ranking alone
+ * is scored by that, so the same depth is used for many pages: those join. */
 static size_t depth_of(const struct search *s)
 {
-    return MAX(s->wanted + 1, (size_t)TERMS_DEPTH);
+    static const size_t depths[] = {TERMS_DEPTH, 1000,
+                                    MEMORY_OFFSET_MAX + MEMORY_SEARCH_MAX + 1};
+    size_t i = 0;
+
+    while (depths[i] <= s->wanted) /* one more tells whether there is a next page */
+        i++;
+    return depths[i];
 }
 
 static bool rank_vectors(const struct search *s, struct ranked **out, size_t *out_n,
@@ -276,7 +283,10 @@ static bool search_by_rank(struct search *s, struct error *err)
     s->out->used_fallback = wants_fallback(s, list, n);
     s->first = first_to_read(s, n);
     return read_hits(s, list,
-                     MIN(n, has_terms(s) && s->first == 0 ? depth_of(s) : s->wanted + 1), err);
+                     MIN(n, has_terms(s) && s->first == 0
+                                ? MAX(s->wanted + 1, (size_t)TERMS_DEPTH)
+                                : s->wanted + 1),
+                     err);
 }
 
 static bool search_by_list(struct search *s, struct str via, double score, struct error *err)

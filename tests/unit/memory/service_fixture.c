@@ -77,14 +77,9 @@ void fixture_init(struct fixture *f, const struct fixture_options *options)
 
 void fixture_deinit(struct fixture *f)
 {
-    static const char *const files[] = {"memory.db", "memory.db-wal", "memory.db-shm"};
-
     memory_service_free(f->memory);
     store_close(f->store);
-    for (size_t i = 0; i < COUNT(files); i++)
-        unlink(arena_printf(&f->arena, "%s/%s", f->folder, files[i]).ptr);
-    if (rmdir(f->folder) != 0)
-        perror(f->folder);
+    tiny_remove(f->folder);
     arena_deinit(&f->arena);
 }
 

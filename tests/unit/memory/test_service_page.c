@@ -4,6 +4,9 @@
 
 #include <math.h>
 
+#include "embed/embed.h"
+#include "memory/memory_int.h"
+
 #define QUERY "walrus"
 #define MANY  230 /* more than are ranked for a page, or lifted by a term */
 
@@ -70,6 +73,64 @@ TEST(pages_join_without_gaps_and_repeats)
     r.filter.tags = tags;
     r.filter.n_tags = 1;
     check_pages(&f, r);
+}
+
+/* More memories than a search looks at closely, with vectors in any direction. */
+static void put_directions(struct fixture *f, size_t n)
+{
+    const struct embedder *e = f->memory->options.embedder;
+    const struct store_actor who = {f->who.space, STR("tester"), STR("unit"), FIXTURE_NOW_MS};
+    struct store_item *items = ARENA_NEW(&f->arena, struct store_item, n);
+    size_t dim = embed_dim(e);
+    struct error err = {0};
+    uint32_t seed = 1;
+
+    for (size_t i = 0; i < n; i++) {
+        float *v = ARENA_NEW(&f->arena, float, dim), norm = 0;
+
+        for (size_t k = 0; k < dim; k++) {
+            seed = seed * 1103515245 + 12345;
+            v[k] = (float)(seed >> 16) / 65536 - 0.5f;
+            norm += v[k] * v[k];
+        }
+        for (size_t k = 0; k < dim; k++)
+            v[k] /= sqrtf(norm);
+        items[i].memory = (struct memory){.hash = arena_printf(&f->arena, "page%08zu", i),
+                                          .content = STR("a direction"),
+                                          .type = STR("note"),
+                                          .metadata = STR("{}"),
+                                          .created_ms = FIXTURE_NOW_MS,
+                                          .updated_ms = FIXTURE_NOW_MS,
+                                          .quality = -1,
+                                          .confidence = 1};
+        items[i].vectors = (struct store_vectors){embed_model_id(e), dim, 1, v};
+    }
+    CHECK_OK(store_put(f->store, &who, items, n, &err), err);
+}
+
+/* Each page behind the first 200 looked at more than the one before, and found others among them. */
+TEST(pages_behind_the_first_candidates_join)
+{
+    enum { ALL = 6000, FROM = 200, LIMIT = 10 };
+    FIXTURE_WITH(f, .has_model = true);
+    struct memory_search_request r = {.query = STR(QUERY), .mode = SEARCH_SEMANTIC};
+    struct memory_search_result whole;
+
+    put_directions(&f, ALL);
+    for (r.offset = FROM; r.offset < 900; r.offset += r.limit) {
+        r.limit = 100;
+        whole = fixture_search(&f, &r);
+        REQUIRE(CHECK_INT(whole.n_hits, 100));
+        r.limit = LIMIT;
+        for (size_t i = 0; i < 100; i += LIMIT, r.offset += LIMIT) {
+            struct memory_search_result page = fixture_search(&f, &r);
+
+            REQUIRE(CHECK_INT(page.n_hits, LIMIT));
+            for (size_t k = 0; k < LIMIT; k++)
+                CHECK_INT(page.hits[k].memory.row, whole.hits[i + k].memory.row);
+        }
+        r.limit = 0;
+    }
 }
 
 TEST(a_page_past_the_end_is_empty)
