@@ -200,11 +200,16 @@ void index_free(struct index *ix)
 
 /* -- from id to slots: open addressing, linear probing, at most half full ----------------------- */
 
-static size_t home_of(const struct index *ix, int64_t id)
+size_t index_home_of(int64_t id, size_t n_places)
 {
     uint64_t mixed = (uint64_t)id * 0x9e3779b97f4a7c15u; /* 2^64 / golden ratio: spreads runs */
 
-    return (size_t)(mixed >> 32) & (ix->n_heads - 1);
+    return (size_t)(mixed >> 32) & (n_places - 1);
+}
+
+static size_t home_of(const struct index *ix, int64_t id)
+{
+    return index_home_of(id, ix->n_heads);
 }
 
 /* Where id is in the table, or where it would go. The table is not empty. */

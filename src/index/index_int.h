@@ -61,6 +61,9 @@ uint32_t index_add_slot(struct index *ix);
 /* Chains a slot, whose id is set, to the others of its id. */
 void index_link(struct index *ix, uint32_t slot);
 
+/* Where an id goes first in a hash table of n_places, a power of two. */
+size_t index_home_of(int64_t id, size_t n_places);
+
 /* A vector as the index keeps it, n_words and dim entries: sign bits, bytes, and their scale. */
 void index_encode(const struct index *ix, const float *vector, uint64_t *code, int8_t *bytes,
                   float *scale);

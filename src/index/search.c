@@ -12,7 +12,7 @@
  * what is near alone, and one that keeps nearly all out leaves the radius wide: so a search never
  * starves.
  *
- * Parts of one memory may lie anywhere, so a hit that is in the heap already is raised in place. Where the
+ * Parts of one memory may lie anywhere, so the best of each is found first, and then the best of those. Where the
  * candidates are parts of fewer memories than are wanted, more of them are looked for.
  *
  * How many candidates: enough that of the ten nearest by fp32 99 in 100 are found (docs/search.md).
@@ -81,23 +81,12 @@ static void sift_up(struct top *t, size_t at)
     }
 }
 
-static void offer(struct top *t, struct index_hit hit, bool may_repeat)
+static void offer(struct top *t, struct index_hit hit)
 {
-    if (t->n == t->limit && !is_better(&hit, &t->hits[0]))
-        return;
-    for (size_t i = 0; may_repeat && i < t->n; i++) {
-        if (t->hits[i].id != hit.id)
-            continue;
-        if (is_better(&hit, &t->hits[i])) {
-            t->hits[i] = hit;
-            sift_down(t, i); /* it became better: it can only sink towards the leaves */
-        }
-        return;
-    }
     if (t->n < t->limit) {
         t->hits[t->n] = hit;
         sift_up(t, t->n++);
-    } else {
+    } else if (is_better(&hit, &t->hits[0])) {
         t->hits[0] = hit;
         sift_down(t, 0);
     }
@@ -236,20 +225,68 @@ static void prefetch(const struct index_view *v, size_t slot)
     __builtin_prefetch(&c->ids[slot % CHUNK_SLOTS]);
 }
 
+/* -- several parts of a memory: the best of them ------------------------------------------------ */
+
+struct best_parts {
+    struct index_hit *hits; /* each id once */
+    size_t n;
+    uint32_t *places; /* a hash table from id to its place in hits, from 1; 0 is free */
+    size_t n_places;  /* a power of two, at least twice the hits */
+};
+
+static void best_parts_init(struct best_parts *b, size_t max_hits)
+{
+    *b = (struct best_parts){.hits = NEW_ARRAY(struct index_hit, max_hits), .n_places = 2};
+    while (b->n_places < 2 * max_hits)
+        b->n_places *= 2;
+    b->places = NEW_ARRAY(uint32_t, b->n_places);
+}
+
+static void best_parts_deinit(struct best_parts *b)
+{
+    free(b->hits);
+    free(b->places);
+}
+
+static void best_parts_add(struct best_parts *b, struct index_hit hit)
+{
+    size_t at = index_home_of(hit.id, b->n_places);
+
+    while (b->places[at] && b->hits[b->places[at] - 1].id != hit.id)
+        at = (at + 1) & (b->n_places - 1);
+    if (!b->places[at]) {
+        b->hits[b->n++] = hit;
+        b->places[at] = (uint32_t)b->n;
+    } else if (is_better(&hit, &b->hits[b->places[at] - 1])) {
+        b->hits[b->places[at] - 1] = hit;
+    }
+}
+
 static void rank(const struct index_view *v, const struct query *q, const struct near *list,
                  size_t n, struct top *top)
 {
+    struct best_parts parts = {0};
     bool has_parts = v->n_slots > v->n_ids;
 
+    if (has_parts)
+        best_parts_init(&parts, n);
     for (size_t i = 0; i < n; i++) {
+        struct index_hit hit = {id_of(v, list[i].slot),
+                                cosine_of(v, q, list[i].slot, v->owner->kernels->dot)};
+
         if (i + PREFETCH_AHEAD < n)
             prefetch(v, list[i + PREFETCH_AHEAD].slot);
-        offer(top,
-              (struct index_hit){id_of(v, list[i].slot),
-                                 cosine_of(v, q, list[i].slot, v->owner->kernels->dot)},
-              has_parts);
+        if (has_parts)
+            best_parts_add(&parts, hit);
+        else
+            offer(top, hit);
     }
+    for (size_t i = 0; i < parts.n; i++)
+        offer(top, parts.hits[i]);
+    best_parts_deinit(&parts);
 }
+
+/* -- the search -------------------------------------------------------------------------------- */
 
 static void candidates_init(struct candidates *c, const struct index_view *v, size_t wanted)
 {

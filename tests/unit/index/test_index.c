@@ -377,6 +377,28 @@ TEST(a_few_memories_of_many_parts_leave_room_for_others)
     index_free(ix);
 }
 
+/* Deep rankings went through all hits so far for each part: here it is the result that is looked at. */
+TEST(a_deep_ranking_has_each_memory_once)
+{
+    enum { IDS = 4000, PARTS = 3, LIMIT = 3500 };
+    static struct index_hit got[LIMIT], want[LIMIT];
+    struct index *ix = index_new(DIM);
+    struct index_view *view;
+    float query[DIM];
+
+    state = 13;
+    for (int64_t id = 1; id <= IDS; id++)
+        put_close_parts(ix, id, PARTS);
+    random_vector(query);
+    view = index_view_take(ix);
+    REQUIRE(CHECK_INT(index_search(view, query, NULL, LIMIT, got), LIMIT));
+    index_search_plain(view, query, NULL, LIMIT, want);
+    for (size_t i = 0; i < LIMIT; i++)
+        CHECK_INT(got[i].id, want[i].id); /* so many are wanted that all are candidates */
+    index_view_give_back(&view);
+    index_free(ix);
+}
+
 TEST(parts_that_are_all_alike_leave_room_for_others)
 {
     enum { IDS = 300, PARTS = 64 };
