@@ -110,11 +110,6 @@ static void drop_empty_chunks(struct index *ix)
         chunk_unref(ix->chunks[--ix->n_chunks]);
 }
 
-static int64_t id_of(const struct index *ix, uint32_t slot)
-{
-    return ix->chunks[slot / CHUNK_SLOTS]->ids[slot % CHUNK_SLOTS];
-}
-
 /* -- views ------------------------------------------------------------------------------------- */
 
 static struct index_view *view_new(struct index *ix)
@@ -217,7 +212,7 @@ static size_t find_head(const struct index *ix, int64_t id)
 {
     size_t at = home_of(ix, id);
 
-    while (ix->heads[at] != SLOT_NONE && id_of(ix, ix->heads[at]) != id)
+    while (ix->heads[at] != SLOT_NONE && index_id_at(ix->chunks, ix->heads[at]) != id)
         at = (at + 1) & (ix->n_heads - 1);
     return at;
 }
@@ -233,7 +228,7 @@ static void erase_head(struct index *ix, size_t gap)
     size_t mask = ix->n_heads - 1;
 
     for (size_t at = (gap + 1) & mask; ix->heads[at] != SLOT_NONE; at = (at + 1) & mask) {
-        size_t home = home_of(ix, id_of(ix, ix->heads[at]));
+        size_t home = home_of(ix, index_id_at(ix->chunks, ix->heads[at]));
 
         if (((at - home) & mask) >= ((at - gap) & mask)) { /* its home is not behind the gap */
             ix->heads[gap] = ix->heads[at];
@@ -253,7 +248,7 @@ static void grow_heads(struct index *ix)
     memset(ix->heads, 0xff, ix->n_heads * sizeof(*ix->heads)); /* SLOT_NONE */
     for (size_t i = 0; i < n_old; i++) {
         if (old[i] != SLOT_NONE)
-            ix->heads[find_head(ix, id_of(ix, old[i]))] = old[i];
+            ix->heads[find_head(ix, index_id_at(ix->chunks, old[i]))] = old[i];
     }
     free(old);
 }
@@ -282,7 +277,7 @@ void index_encode(const struct index *ix, const float *vector, uint64_t *code, i
 /* The link, in the table or a chain, that leads to a slot. */
 static uint32_t *link_to(struct index *ix, uint32_t slot)
 {
-    uint32_t *link = &ix->heads[find_head(ix, id_of(ix, slot))];
+    uint32_t *link = &ix->heads[find_head(ix, index_id_at(ix->chunks, slot))];
 
     while (*link != slot)
         link = &ix->next[*link];
@@ -341,7 +336,7 @@ void index_link(struct index *ix, uint32_t slot)
 
     if (2 * (ix->n_ids + 1) > ix->n_heads)
         grow_heads(ix);
-    head = &ix->heads[find_head(ix, id_of(ix, slot))];
+    head = &ix->heads[find_head(ix, index_id_at(ix->chunks, slot))];
     ix->n_ids += *head == SLOT_NONE;
     ix->next[slot] = *head;
     *head = slot;

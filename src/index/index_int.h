@@ -56,6 +56,12 @@ struct index_view {
     struct chunk *chunks[];
 };
 
+/* Whose vector it is. */
+static inline int64_t index_id_at(struct chunk *const *chunks, size_t slot)
+{
+    return chunks[slot / CHUNK_SLOTS]->ids[slot % CHUNK_SLOTS];
+}
+
 /* Room for one more slot at the end, that no view looks at; its number. The caller fills it in. */
 uint32_t index_add_slot(struct index *ix);
 /* Chains a slot, whose id is set, to the others of its id. */

@@ -209,11 +209,6 @@ static float cosine_of(const struct index_view *v, const struct query *q, size_t
     return MIN(MAX(cosine, -1.0f), 1.0f);
 }
 
-static int64_t id_of(const struct index_view *v, size_t slot)
-{
-    return v->chunks[slot / CHUNK_SLOTS]->ids[slot % CHUNK_SLOTS];
-}
-
 static void prefetch(const struct index_view *v, size_t slot)
 {
     const struct chunk *c = v->chunks[slot / CHUNK_SLOTS];
@@ -271,7 +266,7 @@ static void rank(const struct index_view *v, const struct query *q, const struct
     if (has_parts)
         best_parts_init(&parts, n);
     for (size_t i = 0; i < n; i++) {
-        struct index_hit hit = {id_of(v, list[i].slot),
+        struct index_hit hit = {index_id_at(v->chunks, list[i].slot),
                                 cosine_of(v, q, list[i].slot, v->owner->kernels->dot)};
 
         if (i + PREFETCH_AHEAD < n)
@@ -380,8 +375,8 @@ size_t index_search_plain(const struct index_view *view, const float *query,
     index_encode(view->owner, query, q.code, q.bytes, &q.scale);
     for (size_t slot = 0; slot < view->n_slots; slot++) {
         if (is_allowed(view->chunks[slot / CHUNK_SLOTS], among, slot % CHUNK_SLOTS))
-            all[n++] =
-                (struct index_hit){id_of(view, slot), cosine_of(view, &q, slot, dot_plain)};
+            all[n++] = (struct index_hit){index_id_at(view->chunks, slot),
+                                          cosine_of(view, &q, slot, dot_plain)};
     }
     qsort(all, n, sizeof(*all), compare_parts);
     n = keep_first_of_each(all, n);
