@@ -57,15 +57,6 @@ static double best_cosine(struct str blob, const float *query, size_t dim)
     return MIN(best, 1.0);
 }
 
-static int compare_ranked(const void *a, const void *b)
-{
-    const struct ranked *x = a, *y = b;
-
-    if (x->score != y->score)
-        return x->score < y->score ? 1 : -1;
-    return (x->row > y->row) - (x->row < y->row);
-}
-
 /* False if what is stored is damaged: the index may be older than the damage. */
 static bool read_cosine(sqlite3_stmt *q, const float *query, size_t dim, double *out)
 {
@@ -128,7 +119,7 @@ static bool rank_hits(const struct vector_set *set, struct db *db, const float *
     for (size_t i = n_exact; i < n; i++)
         out[n_out++] = (struct ranked){hits[i].id, (double)hits[i].cosine};
     if (n_out)
-        qsort(out, n_out, sizeof(*out), compare_ranked);
+        qsort(out, n_out, sizeof(*out), ranked_compare);
     *out_n = n_out;
     return true;
 }

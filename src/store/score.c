@@ -57,7 +57,7 @@ static int prepare(const Fts5ExtensionApi *api, Fts5Context *fts, struct score_r
     return SQLITE_OK;
 }
 
-static int compare_ranked(const void *a, const void *b)
+int ranked_compare(const void *a, const void *b)
 {
     const struct ranked *x = a, *y = b;
 
@@ -69,7 +69,7 @@ static int compare_ranked(const void *a, const void *b)
 void score_keep_best(struct score_rule *rule)
 {
     if (rule->found.len)
-        qsort(rule->found.ptr, rule->found.len, sizeof(*rule->found.ptr), compare_ranked);
+        qsort(rule->found.ptr, rule->found.len, sizeof(*rule->found.ptr), ranked_compare);
     rule->has_more |= rule->found.len > rule->n_best;
     rule->found.len = MIN(rule->found.len, rule->n_best);
 }
@@ -79,7 +79,7 @@ static void add_found(struct score_rule *rule, struct ranked r)
 {
     if (rule->found.len == 2 * rule->n_best)
         score_keep_best(rule);
-    if (rule->has_more && compare_ranked(&r, &rule->found.ptr[rule->n_best - 1]) > 0)
+    if (rule->has_more && ranked_compare(&r, &rule->found.ptr[rule->n_best - 1]) > 0)
         return; /* not better than the worst when they were sorted last */
     VEC_PUSH(&rule->found, r);
 }

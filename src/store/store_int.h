@@ -241,6 +241,9 @@ void lengths_give_back(struct length_ref *r); /* takes a zeroed one */
 #define AUTO_LENGTHS AUTO(lengths_give_back) struct length_ref
 unsigned lengths_of(const struct length_ref *r, int64_t row); /* 0: unknown */
 
+/* For qsort() of struct ranked: best first, ties by row. */
+int ranked_compare(const void *a, const void *b);
+
 /* What memory_score(memory_fts, ?) is given with sqlite3_bind_pointer(), and where it puts what it finds; its
  * value is NULL. */
 #define SCORE_RULE_TYPE "memory score"
