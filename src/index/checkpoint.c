@@ -6,12 +6,13 @@
  *            to 8 bytes
  *
  * Only what cannot be made quickly is in it: chains and hash table are built anew from the ids. The
- * sum (four interleaved FNV-1a sums over 8-byte words) tells damage, not malice; all numbers
- * are checked nevertheless before they are used.
+ * sum (four interleaved FNV-1a sums over 8-byte words) tells damage, not malice; so what could lead a search
+ * astray is checked nevertheless: shapes, ids, scales and marks. Codes and bytes may be any.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "index/index_int.h"
 
+#include <math.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -212,7 +213,8 @@ static void copy_part(void *to, struct str section, size_t n_slots, size_t chunk
 static bool are_slots_valid(const struct chunk *c, struct str hidden, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (c->ids[i] <= 0 || c->ids[i] > INDEX_ID_MAX || (unsigned char)hidden.ptr[i] > 1)
+        if (c->ids[i] <= 0 || c->ids[i] > INDEX_ID_MAX || (unsigned char)hidden.ptr[i] > 1 ||
+            !isfinite(c->scales[i]) || c->scales[i] < 0)
             return false;
     }
     return true;

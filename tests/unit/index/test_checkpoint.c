@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "index/index_int.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -210,6 +211,37 @@ TEST(a_damaged_file_is_refused)
     }
     CHECK_OK(sys_write_file(p.path, 0600, whole, &err), err);
     CHECK(can_load(&p, DIM, &err));
+    index_free(ix);
+}
+
+/* The sum tells no malice. A scale that is no number made cosines that are none, in no order. */
+TEST(a_scale_that_is_none_is_refused)
+{
+    static const float bad[] = {NAN, INFINITY, -INFINITY, -1};
+    PLACE(p);
+    struct index *ix = index_new(DIM);
+    float vector[DIM];
+    struct str whole;
+    struct error err = {0};
+    const size_t at_scales = INDEX_FILE_HEADER_BYTES + 2 * sizeof(uint64_t) + 72;
+    char *bytes;
+
+    make_vector(vector, 1, 0);
+    put(ix, 1, vector); /* one slot: two words of signs, 70 bytes and 2 of filling, its scale */
+    save(&p, ix);
+    REQUIRE(CHECK_OK(sys_read_file(&p.a, p.path, 1 << 20, &whole, &err), err));
+    bytes = arena_cstr(&p.a, whole);
+    for (size_t i = 0; i <= COUNT(bad); i++) {
+        struct str file = str_n(bytes, whole.len);
+        uint64_t sum;
+
+        if (i > 0)
+            memcpy(bytes + at_scales, &bad[i - 1], sizeof(bad[0]));
+        sum = index_file_sum(&file, 1);
+        memcpy(bytes + INDEX_FILE_HEADER_BYTES - sizeof(sum), &sum, sizeof(sum));
+        CHECK_OK(sys_write_file(p.path, 0600, file, &err), err);
+        CHECK(can_load(&p, DIM, &err) == (i == 0));
+    }
     index_free(ix);
 }
 
