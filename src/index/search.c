@@ -9,8 +9,7 @@
  * radius shrinks as soon as enough of those kept lie closer. What is kept in vain is little: of n slots
  * in any order that does not depend on the question, wanted * ln(n / wanted). Where many are alike, those at
  * the radius are kept up to a limit, the earliest slots first. The filter is asked about
- * what is near alone, and one that keeps nearly all out leaves the radius wide: so a search never
- * starves.
+ * what is near alone, and one that keeps nearly all out leaves the radius wide: a filter costs no result.
  *
  * Parts of one memory may lie anywhere, so the best of each is found first, and then the best of those. Where the
  * candidates are parts of fewer memories than are wanted, more of them are looked for.

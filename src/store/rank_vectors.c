@@ -1,8 +1,8 @@
 /*
  * rank_vectors.c - cosine under a filter, and the stored vectors of one memory.
  *
- * The index, whose vectors are rounded, ranks; the first EXACT_PLACES of its ranking are ranked anew by
- * what is stored. Which these are does not depend on how many are wanted, so that pages join.
+ * The index, whose vectors are rounded, ranks; those of its first EXACT_PLACES that may be among the wanted
+ * are ranked anew by what is stored. How the wanted ones come out does not depend on how many there are.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_int.h"
