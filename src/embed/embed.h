@@ -27,8 +27,8 @@
 
 #define EMBED_MODEL_MINILM "sentence-transformers/all-MiniLM-L6-v2"
 #define EMBED_PARTS_MAX    64 /* windows of one text; what lies beyond has no vector */
-#define EMBED_TEXT_MAX_BYTES                                                                   \
-    ((size_t)1024 * 1024) /* ten times what fits in those, in English */
+/* Ten times what fits in those, in English. */
+#define EMBED_TEXT_MAX_BYTES ((size_t)1024 * 1024)
 
 struct embedder;
 

@@ -23,8 +23,8 @@
 #define ROWS 8
 #elif defined(__AVX2__)
 #define NAME "int8-avx2"
-#define ROWS                                                                                   \
-    4 /* 8 accumulators, 2 of weights, 1 of ones, 5 on the way: with 5 rows gcc runs out */
+/* 8 accumulators, 2 of weights, 1 of ones, 5 on the way: with 5 rows gcc runs out. */
+#define ROWS 4
 #else
 #define NAME "int8-portable"
 #define ROWS 5

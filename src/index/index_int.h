@@ -12,8 +12,8 @@
 #include "index/kernels.h"
 
 #define SLOT_NONE UINT32_MAX
-#define CHUNK_SLOTS                                                                            \
-    1024 /* what is copied when a view holds it: some 450 KB, a tenth of a millisecond */
+/* What is copied when a view holds it: some 450 KB, a tenth of a millisecond. */
+#define CHUNK_SLOTS 1024
 
 /* CHUNK_SLOTS vectors in one block of memory. */
 struct chunk {
@@ -24,8 +24,8 @@ struct chunk {
     bool *hidden;    /* by slot */
 
     size_t n_refs; /* under index.lock: the index and the views that have it */
-    size_t
-        n_seen; /* slots that views may look at: changed only in a copy while there are any */
+    /* Slots that views may look at: changed only in a copy while there are any. */
+    size_t n_seen;
 };
 
 struct index {
@@ -43,8 +43,7 @@ struct index {
     uint32_t *heads; /* a hash table from id to its first slot; SLOT_NONE is free */
     size_t n_heads;  /* a power of two, or 0 */
     size_t n_ids;
-    struct index_view
-        *view; /* of what is there now; NULL: none was taken since the last change */
+    struct index_view *view; /* of what is there; NULL: none was taken since the last change */
 };
 
 struct index_view {

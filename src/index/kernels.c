@@ -25,8 +25,8 @@ ALWAYS_INLINE void distances_of(const uint64_t *query, const uint64_t *codes, si
     }
 }
 
-#define WORDS_OF_384                                                                           \
-    6 /* a fixed number lets the compiler unroll: the usual model's dimension */
+/* The usual model's dimension: a fixed number lets the compiler unroll. */
+#define WORDS_OF_384 6
 
 ALWAYS_INLINE void distances_any(const uint64_t *query, const uint64_t *codes, size_t n_words,
                                  size_t n, uint16_t *out)

@@ -169,8 +169,8 @@ static bool count_with_vectors(struct db *db, const struct vector_set *set, int6
     return true;
 }
 
-#define CHECK_TRIES_MAX                                                                        \
-    5 /* another search may take over newer changes between the two counts */
+/* Another search may take over newer changes between the two counts. */
+#define CHECK_TRIES_MAX 5
 
 bool store_check_vectors(struct store *s, struct str space, struct str model_id, size_t dim,
                          bool *out_ok, struct error *err)

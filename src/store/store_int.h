@@ -250,9 +250,8 @@ int ranked_compare(const void *a, const void *b);
 struct score_rule {
     struct length_ref lengths;
     size_t n_phrases;
-    const int64_t
-        *n_rows; /* by phrase of the expression, in its order: how many rows have it */
-    double *idf; /* room for as many */
+    const int64_t *n_rows; /* by phrase of the expression: how many rows have it */
+    double *idf;           /* room for as many */
     double mean_length;
     bool is_ready; /* idf and mean_length are known */
     size_t n_best; /* how many to find; at least 1 */
