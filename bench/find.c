@@ -59,23 +59,22 @@ static void ask_parts(struct finder *f, struct str question)
     const struct memory_filter filter = {0};
     float *vector = ARENA_NEW(&a, float, embed_dim(e));
     int64_t at[N_PARTS];
-    struct word_ranking words;
-    struct ranked *list;
-    const struct str *texts;
-    size_t n;
+    struct rank_request r = {.space = STR("default"),
+                             .filter = &filter,
+                             .limit = DEPTH,
+                             .model_id = embed_model_id(e),
+                             .vector = vector,
+                             .dim = embed_dim(e)};
+    struct ranking found;
     struct error err;
 
     at[0] = clock_monotonic_us();
     check(embed_text(e, question, vector, &err), &err);
     at[1] = clock_monotonic_us();
-    check(store_rank_vectors(f->store, &a, STR("default"), &filter, embed_model_id(e), vector,
-                             embed_dim(e), DEPTH, &list, &n, &err),
-          &err);
+    check(store_rank_vectors(f->store, &a, &r, &found, &err), &err);
     at[2] = clock_monotonic_us();
-    query_words(&a, question, &texts, &n);
-    check(
-        store_rank_words(f->store, &a, STR("default"), &filter, texts, n, DEPTH, &words, &err),
-        &err);
+    query_words(&a, question, &r.words, &r.n_words);
+    check(store_rank_words(f->store, &a, &r, &found, &err), &err);
     at[3] = clock_monotonic_us();
     for (int i = 0; i < PART_SEARCH; i++)
         f->us[i][f->n] = at[i + 1] - at[i];

@@ -113,16 +113,19 @@ static size_t search_store(const struct target *t, const float *question, int64_
 {
     AUTO_ARENA a = {0};
     const struct memory_filter filter = {0};
-    struct ranked *list;
+    const struct rank_request r = {.space = STR("default"),
+                                   .filter = &filter,
+                                   .limit = TOP,
+                                   .model_id = t->model_id,
+                                   .vector = question,
+                                   .dim = DIM};
+    struct ranking found;
     struct error err;
-    size_t n;
 
-    must(store_rank_vectors(t->store, &a, STR("default"), &filter, t->model_id, question, DIM,
-                            TOP, &list, &n, &err),
-         err.text);
-    for (size_t i = 0; i < n; i++)
-        ids[i] = list[i].row;
-    return n;
+    must(store_rank_vectors(t->store, &a, &r, &found, &err), err.text);
+    for (size_t i = 0; i < found.n; i++)
+        ids[i] = found.list[i].row;
+    return found.n;
 }
 
 static size_t search(const struct target *t, size_t i, int64_t ids[TOP])

@@ -146,7 +146,7 @@ static void fill_store(void)
 
 /* -- a question -------------------------------------------------------------------------------- */
 
-static bool is_found(const struct word_ranking *r, int64_t row)
+static bool is_found(const struct ranking *r, int64_t row)
 {
     size_t n = 0;
 
@@ -175,12 +175,16 @@ static void ask(const struct str *words, size_t n_words, bool has_superseded)
 {
     AUTO_ARENA a = {0};
     const struct memory_filter filter = {.has_superseded = has_superseded};
+    const struct rank_request r = {.space = SPACE,
+                                   .filter = &filter,
+                                   .limit = COUNT(memories),
+                                   .words = words,
+                                   .n_words = n_words};
     struct tokens tokens[QUERY_WORDS_MAX];
-    struct word_ranking found;
+    struct ranking found;
     size_t n_expected = 0;
 
-    must(store_rank_words(store, &a, (struct str)SPACE, &filter, words, n_words,
-                          COUNT(memories), &found, NULL));
+    must(store_rank_words(store, &a, &r, &found, NULL));
     for (size_t i = 0; i < found.n; i++)
         must(found.list[i].score > 0 &&
              (i == 0 || found.list[i].score <= found.list[i - 1].score));

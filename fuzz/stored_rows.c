@@ -371,12 +371,15 @@ static void read_history(struct arena *a)
 static void rank_words(struct arena *a, const struct memory_filter *filter)
 {
     static const struct str words[] = {STR_INIT("words"), STR_INIT("red"), STR_INIT("none")};
-    struct word_ranking r;
+    const struct rank_request request = {.space = who.space,
+                                         .filter = filter,
+                                         .limit = LIMIT,
+                                         .words = words,
+                                         .n_words = COUNT(words)};
+    struct ranking r;
     struct error err = {0};
 
-    if (!read_ok(
-            store_rank_words(store, a, who.space, filter, words, COUNT(words), LIMIT, &r, &err),
-            &err))
+    if (!read_ok(store_rank_words(store, a, &request, &r, &err), &err))
         return;
     must(isfinite(r.rare_score));
     for (size_t i = 0; i < r.n; i++)
@@ -386,20 +389,23 @@ static void rank_words(struct arena *a, const struct memory_filter *filter)
 static void rank_vectors(struct arena *a, const struct memory_filter *filter)
 {
     static const float query[DIM] = {0.6f, 0, 0.8f, 0};
-    struct ranked *list;
+    const struct rank_request request = {.space = who.space,
+                                         .filter = filter,
+                                         .limit = LIMIT,
+                                         .model_id = MODEL,
+                                         .vector = query,
+                                         .dim = DIM};
+    struct ranking r;
     struct error err = {0};
-    size_t n;
 
-    if (!read_ok(store_rank_vectors(store, a, who.space, filter, MODEL, query, DIM, LIMIT,
-                                    &list, &n, &err),
-                 &err))
+    if (!read_ok(store_rank_vectors(store, a, &request, &r, &err), &err))
         return;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < r.n; i++) {
         struct store_vectors v;
 
-        must(list[i].score >= -1.02 && list[i].score <= 1);
+        must(r.list[i].score >= -1.02 && r.list[i].score <= 1);
         /* A warm index may still have what has no memory any more. */
-        must(store_get_vectors(store, a, who.space, list[i].row, MODEL, &v, NULL));
+        must(store_get_vectors(store, a, who.space, r.list[i].row, MODEL, &v, NULL));
     }
 }
 

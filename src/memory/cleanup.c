@@ -101,25 +101,29 @@ static bool is_preferred(enum keep_policy keep, const struct memory *x, const st
 static bool find_near(struct cleanup *c, const struct memory *m, const struct store_vectors *v,
                       struct memory *out, size_t *out_n, struct error *err)
 {
-    struct ranked *ranked;
-    size_t n_ranked;
+    const struct rank_request r = {.space = c->who->space,
+                                   .filter = &c->filter,
+                                   .limit = NEAREST_MAX,
+                                   .model_id = v->model_id,
+                                   .vector = v->values,
+                                   .dim = v->dim};
+    struct ranking ranking;
 
     *out_n = 0;
     out[(*out_n)++] = *m;
-    if (!store_rank_vectors(c->m->options.store, c->a, c->who->space, &c->filter, v->model_id,
-                            v->values, v->dim, NEAREST_MAX, &ranked, &n_ranked, err))
+    if (!store_rank_vectors(c->m->options.store, c->a, &r, &ranking, err))
         return false;
-    for (size_t i = 0; i < n_ranked && *out_n < NEAREST_MAX; i++) {
+    for (size_t i = 0; i < ranking.n && *out_n < NEAREST_MAX; i++) {
+        const struct ranked *near = &ranking.list[i];
         struct store_vectors other;
         struct memory *found;
         size_t n;
 
-        if (ranked[i].row == m->row || is_seen(c, ranked[i].row) ||
-            ranked[i].score < c->request->threshold)
+        if (near->row == m->row || is_seen(c, near->row) || near->score < c->request->threshold)
             continue;
-        if (!read_vectors(c, c->a, ranked[i].row, &other, err) ||
-            !store_get_rows(c->m->options.store, c->a, c->who->space, &ranked[i].row, 1, &found,
-                            &n, err))
+        if (!read_vectors(c, c->a, near->row, &other, err) ||
+            !store_get_rows(c->m->options.store, c->a, c->who->space, &near->row, 1, &found, &n,
+                            err))
             return false;
         if (n && part_cosine(v, &other) >= c->request->threshold)
             out[(*out_n)++] = *found;

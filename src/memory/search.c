@@ -87,36 +87,36 @@ static size_t depth_of(const struct search *s)
     return depths[i];
 }
 
-static bool rank_vectors(const struct search *s, struct ranked **out, size_t *out_n,
-                         struct error *err)
+static bool rank_vectors(const struct search *s, struct ranking *out, struct error *err)
 {
     const struct embedder *e = s->m->options.embedder;
     float *query = ARENA_NEW(s->a, float, embed_dim(e));
+    const struct rank_request r = {.space = s->who->space,
+                                   .filter = &s->filter,
+                                   .limit = depth_of(s),
+                                   .model_id = embed_model_id(e),
+                                   .vector = query,
+                                   .dim = embed_dim(e)};
 
     return embed_query(s->m, s->request->query, query, err) &&
-           store_rank_vectors(s->m->options.store, s->a, s->who->space, &s->filter,
-                              embed_model_id(e), query, embed_dim(e), depth_of(s), out, out_n,
-                              err);
+           store_rank_vectors(s->m->options.store, s->a, &r, out, err);
 }
 
-static bool rank_words(const struct search *s, struct arena *a, struct word_ranking *out,
+static bool rank_words(const struct search *s, struct arena *a, struct ranking *out,
                        struct error *err)
 {
-    const struct str *words;
-    size_t n;
+    struct rank_request r = {
+        .space = s->who->space, .filter = &s->filter, .limit = depth_of(s)};
 
-    query_words(a, s->request->query, &words, &n);
-    return store_rank_words(s->m->options.store, a, s->who->space, &s->filter, words, n,
-                            depth_of(s), out, err);
+    query_words(a, s->request->query, &r.words, &r.n_words);
+    return store_rank_words(s->m->options.store, a, &r, out, err);
 }
 
 struct rankings {
     const struct search *search;
     bool has_words, has_vectors; /* which are asked for; what is not made is empty */
     struct arena word_arena;     /* two threads share none */
-    struct word_ranking words;
-    struct ranked *vectors;
-    size_t n_vectors;
+    struct ranking words, vectors;
     bool is_ok[2];
     struct error err[2];
 };
@@ -128,8 +128,8 @@ static void make_ranking(void *ctx, size_t which)
     struct rankings *r = ctx;
 
     if (which == RANK_VECTORS)
-        r->is_ok[which] = !r->has_vectors ||
-                          rank_vectors(r->search, &r->vectors, &r->n_vectors, &r->err[which]);
+        r->is_ok[which] =
+            !r->has_vectors || rank_vectors(r->search, &r->vectors, &r->err[which]);
     else
         r->is_ok[which] =
             !r->has_words || rank_words(r->search, &r->word_arena, &r->words, &r->err[which]);
@@ -169,7 +169,7 @@ static bool make_candidates(struct search *s, struct candidate **out, size_t *ou
     s->out->is_words_only = !has_vectors;
     s->out->words_only_why = has_vectors ? (struct str){0} : o->no_embedder_why;
     rule.words_full = has_vectors ? r.words.rare_score : 0; /* alone, the best counts full */
-    fuse(s->a, &rule, r.words.list, r.words.n, r.vectors, r.n_vectors, out, out_n);
+    fuse(s->a, &rule, r.words.list, r.words.n, r.vectors.list, r.vectors.n, out, out_n);
     arena_deinit(&r.word_arena);
     return true;
 }

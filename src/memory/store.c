@@ -123,23 +123,27 @@ static void find_similar(const struct intake *in, const struct store_vectors *v,
 {
     const struct memory_filter all = {0};
     struct memory_similar *similar = ARENA_NEW(in->a, struct memory_similar, SIMILAR_MAX);
-    struct ranked *ranked;
-    size_t n = 0, n_ranked;
+    const struct rank_request r = {.space = in->who->space,
+                                   .filter = &all,
+                                   .limit = SIMILAR_MAX + 1,
+                                   .model_id = v->model_id,
+                                   .vector = v->values,
+                                   .dim = v->dim};
+    struct ranking ranking;
+    size_t n = 0;
 
-    if (v->n_parts != 1 ||
-        !store_rank_vectors(in->m->options.store, in->a, in->who->space, &all, v->model_id,
-                            v->values, v->dim, SIMILAR_MAX + 1, &ranked, &n_ranked, NULL))
+    if (v->n_parts != 1 || !store_rank_vectors(in->m->options.store, in->a, &r, &ranking, NULL))
         return;
-    for (size_t i = 0; i < n_ranked && n < SIMILAR_MAX; i++) {
+    for (size_t i = 0; i < ranking.n && n < SIMILAR_MAX; i++) {
         struct memory *one;
         size_t n_found;
 
-        if (ranked[i].score < SIMILAR_COSINE ||
-            !store_get_rows(in->m->options.store, in->a, in->who->space, &ranked[i].row, 1,
-                            &one, &n_found, NULL) ||
+        if (ranking.list[i].score < SIMILAR_COSINE ||
+            !store_get_rows(in->m->options.store, in->a, in->who->space, &ranking.list[i].row,
+                            1, &one, &n_found, NULL) ||
             n_found == 0 || str_eq(one->hash, hash))
             continue;
-        similar[n++] = (struct memory_similar){one->hash, one->content, ranked[i].score};
+        similar[n++] = (struct memory_similar){one->hash, one->content, ranking.list[i].score};
     }
     in->out->similar = similar;
     in->out->n_similar = n;

@@ -132,8 +132,8 @@ void filter_bind(struct arena *a, sqlite3_stmt *q, struct str space,
         db_bind_str(q, PARAM_EXACT, f->exact);
 }
 
-bool filter_rows(struct arena *a, struct db *db, struct str space,
-                 const struct memory_filter *f, struct bitmap *out, struct error *err)
+bool filter_rows(struct arena *a, struct db *db, const struct rank_request *r,
+                 struct bitmap *out, struct error *err)
 {
     AUTO_STMT q = {0};
     AUTO_BUF sql = {0};
@@ -141,10 +141,10 @@ bool filter_rows(struct arena *a, struct db *db, struct str space,
     int64_t row;
 
     buf_add_c(&sql, "SELECT m.row FROM memory m WHERE m.space = ?1");
-    filter_sql(f, &sql);
+    filter_sql(r->filter, &sql);
     if (!db_prepare(db, buf_cstr(&sql), &q, err))
         return false;
-    filter_bind(a, q.os, space, f);
+    filter_bind(a, q.os, r->space, r->filter);
     while (has_row) {
         if (!db_step(db, q.os, &has_row, "apply the filters", err))
             return false;

@@ -14,19 +14,28 @@
 #define EXACT_PLACES 40
 #define ROUNDING     0.005f /* more than any cosine of the index is off */
 
-/* Up to limit hits by the index as it is now. */
-static bool search_index(struct vector_set *set, struct arena *a, struct db *db,
-                         const struct memory_filter *filter, const float *query, size_t limit,
-                         struct index_hit *out, size_t *out_n, struct error *err)
+struct vector_search {
+    struct arena *a;
+    struct db *db;
+    struct vector_set *set;
+    const struct rank_request *request;
+    struct index_hit *hits; /* best first, by the index */
+    size_t n;
+};
+
+/* Up to `depth` hits by the index as it is now. */
+static bool search_index(struct vector_search *v, size_t depth, struct error *err)
 {
+    const struct rank_request *r = v->request;
     struct bitmap allowed = {0};
-    bool is_plain = filter_is_plain(filter);
-    bool is_ok = is_plain || filter_rows(a, db, str_c(set->space), filter, &allowed, err);
+    bool is_plain = filter_is_plain(r->filter);
+    bool is_ok = is_plain || filter_rows(v->a, v->db, r, &allowed, err);
 
     if (is_ok) {
-        AUTO_INDEX_VIEW *view = index_view_take(set->index);
+        AUTO_INDEX_VIEW *view = index_view_take(v->set->index);
 
-        *out_n = index_search(view, query, is_plain ? NULL : &allowed, limit, out);
+        v->hits = ARENA_NEW(v->a, struct index_hit, depth);
+        v->n = index_search(view, r->vector, is_plain ? NULL : &allowed, depth, v->hits);
     }
     bitmap_deinit(&allowed);
     return is_ok;
@@ -69,84 +78,77 @@ static bool read_cosine(sqlite3_stmt *q, const float *query, size_t dim, double 
     return true;
 }
 
-/* The first hits by what is stored; one whose vector is gone meanwhile is left out. */
-static bool read_exactly(const struct vector_set *set, struct db *db, const float *query,
-                         const struct index_hit *hits, size_t n, struct ranked *out,
-                         size_t *out_n, struct error *err)
+/* The first n hits by what is stored; one whose vector is gone meanwhile is left out. */
+static bool read_exactly(const struct vector_search *v, size_t n, struct ranking *out,
+                         struct error *err)
 {
     AUTO_STMT q = {0};
 
-    *out_n = 0;
-    if (!db_prepare(db, "SELECT value FROM vector WHERE row = ?1 AND model = ?2 AND dim = ?3",
-                    &q, err))
+    if (!db_prepare(v->db,
+                    "SELECT value FROM vector WHERE row = ?1 AND model = ?2 AND dim = ?3", &q,
+                    err))
         return false;
-    db_bind_str(q.os, 2, str_c(set->model_id));
-    sqlite3_bind_int64(q.os, 3, (int64_t)set->dim);
+    db_bind_str(q.os, 2, v->request->model_id);
+    sqlite3_bind_int64(q.os, 3, (int64_t)v->set->dim);
     for (size_t i = 0; i < n; i++) {
         bool has_row;
         double cosine;
 
         sqlite3_reset(q.os);
-        sqlite3_bind_int64(q.os, 1, hits[i].id);
-        if (!db_step(db, q.os, &has_row, "read vectors", err))
+        sqlite3_bind_int64(q.os, 1, v->hits[i].id);
+        if (!db_step(v->db, q.os, &has_row, "read vectors", err))
             return false;
-        if (has_row && read_cosine(q.os, query, set->dim, &cosine))
-            out[(*out_n)++] = (struct ranked){hits[i].id, cosine};
+        if (has_row && read_cosine(q.os, v->request->vector, v->set->dim, &cosine))
+            out->list[out->n++] = (struct ranked){v->hits[i].id, cosine};
     }
     return true;
 }
 
 /* How many places to read: one whose rounded cosine is that much less than that of place `limit` cannot rise
  * above it. */
-static size_t n_to_read(const struct index_hit *hits, size_t n, size_t limit)
+static size_t n_to_read(const struct vector_search *v)
 {
-    size_t n_exact = MIN(n, (size_t)EXACT_PLACES);
+    size_t n_exact = MIN(v->n, (size_t)EXACT_PLACES), limit = v->request->limit;
 
-    while (n_exact > limit && hits[n_exact - 1].cosine < hits[limit - 1].cosine - 2 * ROUNDING)
+    while (n_exact > limit &&
+           v->hits[n_exact - 1].cosine < v->hits[limit - 1].cosine - 2 * ROUNDING)
         n_exact--;
     return n_exact;
 }
 
-/* The hits, best first; the first `limit` are what is wanted. */
-static bool rank_hits(const struct vector_set *set, struct db *db, const float *query,
-                      const struct index_hit *hits, size_t n, size_t limit, struct ranked *out,
-                      size_t *out_n, struct error *err)
+/* The hits, best first, as many as are wanted. */
+static bool rank_hits(const struct vector_search *v, struct ranking *out, struct error *err)
 {
-    size_t n_exact = n_to_read(hits, n, limit), n_out;
+    size_t n_exact = n_to_read(v);
 
-    if (!read_exactly(set, db, query, hits, n_exact, out, &n_out, err))
+    out->list = ARENA_NEW(v->a, struct ranked, v->n);
+    if (!read_exactly(v, n_exact, out, err))
         return false;
-    for (size_t i = n_exact; i < n; i++)
-        out[n_out++] = (struct ranked){hits[i].id, (double)hits[i].cosine};
-    if (n_out)
-        qsort(out, n_out, sizeof(*out), ranked_compare);
-    *out_n = n_out;
+    for (size_t i = n_exact; i < v->n; i++)
+        out->list[out->n++] = (struct ranked){v->hits[i].id, (double)v->hits[i].cosine};
+    if (out->n)
+        qsort(out->list, out->n, sizeof(*out->list), ranked_compare);
+    out->n = MIN(out->n, v->request->limit);
     return true;
 }
 
-bool store_rank_vectors(struct store *s, struct arena *a, struct str space,
-                        const struct memory_filter *filter, struct str model_id,
-                        const float *query, size_t dim, size_t limit, struct ranked **out,
-                        size_t *out_n, struct error *err)
+bool store_rank_vectors(struct store *s, struct arena *a, const struct rank_request *r,
+                        struct ranking *out, struct error *err)
 {
-    AUTO_READER r = {0};
+    AUTO_READER reader = {0};
     AUTO_VECTOR_SET *set = NULL;
-    size_t depth = MAX(limit, (size_t)EXACT_PLACES), n;
-    struct index_hit *hits = ARENA_NEW(a, struct index_hit, depth);
+    struct vector_search v = {.a = a, .request = r};
 
-    *out_n = 0;
-    if (limit == 0)
+    *out = (struct ranking){0};
+    if (r->limit == 0)
         return true;
-    if (!vectors_take(s->vectors, space, model_id, dim, &set, err) ||
-        !reader_take(s, &r, err) || !vectors_follow(set, r.db, err))
+    if (!vectors_take(s->vectors, r->space, r->model_id, r->dim, &set, err) ||
+        !reader_take(s, &reader, err) || !vectors_follow(set, reader.db, err))
         return false;
-    if (!search_index(set, a, r.db, filter, query, depth, hits, &n, err))
-        return false;
-    *out = ARENA_NEW(a, struct ranked, n);
-    if (!rank_hits(set, r.db, query, hits, n, limit, *out, out_n, err))
-        return false;
-    *out_n = MIN(*out_n, limit);
-    return true;
+    v.db = reader.db;
+    v.set = set;
+    return search_index(&v, MAX(r->limit, (size_t)EXACT_PLACES), err) &&
+           rank_hits(&v, out, err);
 }
 
 static bool count_with_vectors(struct db *db, const struct vector_set *set, int64_t *out,

@@ -115,54 +115,65 @@ static bool choose_words(struct arena *a, struct db *db, const struct str *texts
 
 /* -- the ranking ------------------------------------------------------------------------------- */
 
+struct word_search {
+    struct arena *a;
+    struct db *db;
+    const struct rank_request *request;
+    struct str expression; /* of the words that were chosen */
+    struct score_rule *rule;
+};
+
 /* Scores every memory that has one of the words; the best are in rule->found then, in order. Sorted here,
  * since SQLite would make a record of each. */
-static bool score_all(struct db *db, struct str expression, struct score_rule *rule,
-                      struct error *err)
+static bool score_all(const struct word_search *w, size_t n_best, struct error *err)
 {
     AUTO_STMT q = {0};
 
-    rule->found.len = 0;
-    rule->has_more = false;
-    if (!db_prepare(db,
+    w->rule->n_best = n_best;
+    w->rule->found.len = 0;
+    w->rule->has_more = false;
+    if (!db_prepare(w->db,
                     "SELECT memory_score(memory_fts, ?1) FROM memory_fts"
                     " WHERE memory_fts MATCH ?2",
                     &q, err))
         return false;
-    sqlite3_bind_pointer(q.os, 1, rule, SCORE_RULE_TYPE, NULL);
-    db_bind_str(q.os, 2, expression);
-    if (!db_run(db, q.os, "search by words", err))
+    sqlite3_bind_pointer(q.os, 1, w->rule, SCORE_RULE_TYPE, NULL);
+    db_bind_str(q.os, 2, w->expression);
+    if (!db_run(w->db, q.os, "search by words", err))
         return false;
-    score_keep_best(rule);
+    score_keep_best(w->rule);
     return true;
 }
 
-struct question { /* what the ranking is for */
-    struct arena *a;
-    struct db *db;
-    struct str space;
-    const struct memory_filter *filter;
-    size_t limit;
-};
-
-/* The best that the filter lets through. It is asked about one after the other, until there are enough. */
-static bool keep_allowed(const struct question *w, const struct score_rule *rule,
-                         struct word_ranking *out, struct error *err)
+/* Asks whether the filter lets ?FILTER_PARAM_FREE through. */
+static bool prepare_filter(const struct word_search *w, struct stmt *out, struct error *err)
 {
-    AUTO_STMT q = {0};
+    const struct memory_filter *filter = w->request->filter;
     AUTO_BUF sql = {0};
 
     buf_add_c(&sql, "SELECT 1 FROM memory m");
-    if (filter_is_plain(w->filter))
+    if (filter_is_plain(filter))
         buf_add_c(&sql,
                   " INDEXED BY memory_current"); /* which says it without reading a memory */
     buf_add_c(&sql, " WHERE m.row = ?20 AND m.space = ?1");
-    filter_row_sql(w->filter, &sql);
-    if (!db_prepare(w->db, buf_cstr(&sql), &q, err))
+    filter_row_sql(filter, &sql);
+    if (!db_prepare(w->db, buf_cstr(&sql), out, err))
         return false;
-    filter_bind(w->a, q.os, w->space, w->filter);
-    out->list = ARENA_NEW(w->a, struct ranked, MIN(w->limit, rule->found.len));
-    for (size_t i = 0; i < rule->found.len && out->n < w->limit; i++) {
+    filter_bind(w->a, out->os, w->request->space, filter);
+    return true;
+}
+
+/* The best that the filter lets through. It is asked about one after the other, until there are enough. */
+static bool keep_allowed(const struct word_search *w, struct ranking *out, struct error *err)
+{
+    AUTO_STMT q = {0};
+    const struct score_rule *rule = w->rule;
+    size_t limit = w->request->limit;
+
+    if (!prepare_filter(w, &q, err))
+        return false;
+    out->list = ARENA_NEW(w->a, struct ranked, MIN(limit, rule->found.len));
+    for (size_t i = 0; i < rule->found.len && out->n < limit; i++) {
         bool has_row;
 
         sqlite3_reset(q.os);
@@ -176,14 +187,14 @@ static bool keep_allowed(const struct question *w, const struct score_rule *rule
 }
 
 /* Once more, among all that the filter lets through. */
-static bool rank_among_allowed(const struct question *w, struct str expression,
-                               struct score_rule *rule, struct word_ranking *out,
+static bool rank_among_allowed(const struct word_search *w, struct ranking *out,
                                struct error *err)
 {
-    rule->n_best = w->limit;
+    const struct rank_request *r = w->request;
+    struct score_rule *rule = w->rule;
+
     rule->has_allowed = true;
-    if (!filter_rows(w->a, w->db, w->space, w->filter, &rule->allowed, err) ||
-        !score_all(w->db, expression, rule, err))
+    if (!filter_rows(w->a, w->db, r, &rule->allowed, err) || !score_all(w, r->limit, err))
         return false;
     out->n = rule->found.len;
     out->list = ARENA_NEW(w->a, struct ranked, out->n);
@@ -193,16 +204,16 @@ static bool rank_among_allowed(const struct question *w, struct str expression,
 }
 
 /* A filter that lets enough of the best through need not be asked about all memories. */
-static bool rank(const struct question *w, struct str expression, struct score_rule *rule,
-                 struct word_ranking *out, struct error *err)
+static bool rank(const struct word_search *w, struct ranking *out, struct error *err)
 {
-    rule->n_best = w->limit + SPARE_ROWS;
-    if (!score_all(w->db, expression, rule, err) || !keep_allowed(w, rule, out, err))
+    size_t limit = w->request->limit;
+
+    if (!score_all(w, limit + SPARE_ROWS, err) || !keep_allowed(w, out, err))
         return false;
-    if (out->n == w->limit || !rule->has_more)
+    if (out->n == limit || !w->rule->has_more)
         return true;
-    *out = (struct word_ranking){0};
-    return rank_among_allowed(w, expression, rule, out, err);
+    *out = (struct ranking){0};
+    return rank_among_allowed(w, out, err);
 }
 
 /* The greatest row stands for the number of memories: of a logarithm, that is near enough. */
@@ -218,27 +229,28 @@ static bool read_rare_score(struct db *db, double *out, struct error *err)
     return true;
 }
 
-bool store_rank_words(struct store *s, struct arena *a, struct str space,
-                      const struct memory_filter *filter, const struct str *words,
-                      size_t n_words, size_t limit, struct word_ranking *out, struct error *err)
+bool store_rank_words(struct store *s, struct arena *a, const struct rank_request *r,
+                      struct ranking *out, struct error *err)
 {
-    AUTO_READER r = {0};
+    AUTO_READER reader = {0};
     AUTO_SCORE_RULE rule = {0};
+    struct word_search w = {.a = a, .request = r, .rule = &rule};
     struct choice choice;
-    struct question question;
 
-    *out = (struct word_ranking){0};
-    if (n_words == 0 || limit == 0 || filter->trash == TRASH_ONLY) /* not in the index */
+    *out = (struct ranking){0};
+    if (r->n_words == 0 || r->limit == 0 ||
+        r->filter->trash == TRASH_ONLY) /* not in the index */
         return true;
-    if (!reader_take(s, &r, err) || !choose_words(a, r.db, words, n_words, &choice, err))
+    if (!reader_take(s, &reader, err) ||
+        !choose_words(a, reader.db, r->words, r->n_words, &choice, err))
         return false;
     if (choice.n == 0)
         return true;
     rule.n_phrases = choice.n;
     rule.n_rows = choice.n_rows;
     rule.idf = ARENA_NEW(a, double, choice.n);
-    question = (struct question){a, r.db, space, filter, limit};
-    return lengths_take(s->lengths, r.db, &rule.lengths, err) &&
-           rank(&question, match_expression(a, choice.texts, choice.n), &rule, out, err) &&
-           read_rare_score(r.db, &out->rare_score, err);
+    w.db = reader.db;
+    w.expression = match_expression(a, choice.texts, choice.n);
+    return lengths_take(s->lengths, reader.db, &rule.lengths, err) && rank(&w, out, err) &&
+           read_rare_score(reader.db, &out->rare_score, err);
 }

@@ -143,24 +143,35 @@ struct ranked { /* one entry of a ranking, best first */
     double score; /* words: BM25, larger is better, > 0; vectors: cosine */
 };
 
-struct word_ranking {
+struct ranking {
     struct ranked *list;
     size_t n;
-    double rare_score; /* about what a word gets that stands in one memory alone */
+    double rare_score; /* words: about what a word gets that stands in one memory alone */
 };
 
-/* BM25 over content and tags: any of the words. words: already split and folded; each is matched as
- * one token sequence, so that punctuation in it means nothing to the query language. */
-NODISCARD bool store_rank_words(struct store *s, struct arena *a, struct str space,
-                                const struct memory_filter *filter, const struct str *words,
-                                size_t n_words, size_t limit, struct word_ranking *out,
-                                struct error *err);
+struct rank_request {
+    struct str space;
+    const struct memory_filter *filter;
+    size_t limit;
 
-/* Cosine with query, over the memories that have vectors of this model. */
-NODISCARD bool store_rank_vectors(struct store *s, struct arena *a, struct str space,
-                                  const struct memory_filter *filter, struct str model_id,
-                                  const float *query, size_t dim, size_t limit,
-                                  struct ranked **out, size_t *out_n, struct error *err);
+    /* Already split and folded; each is matched as one token sequence, so that punctuation in it means
+     * nothing to the query language. */
+    const struct str *words;
+    size_t n_words;
+
+    struct str model_id;
+    const float *vector;
+    size_t dim;
+};
+
+/* BM25 over content and tags: any of the words. What the request says of vectors is not looked at. */
+NODISCARD bool store_rank_words(struct store *s, struct arena *a, const struct rank_request *r,
+                                struct ranking *out, struct error *err);
+
+/* Cosine with the vector, over the memories that have vectors of this model. */
+NODISCARD bool store_rank_vectors(struct store *s, struct arena *a,
+                                  const struct rank_request *r, struct ranking *out,
+                                  struct error *err);
 
 /* The stored vectors of one memory; n_parts 0: none. */
 NODISCARD bool store_get_vectors(struct store *s, struct arena *a, struct str space,

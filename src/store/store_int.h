@@ -220,10 +220,9 @@ void filter_bind(struct arena *a, sqlite3_stmt *q, struct str space,
                  const struct memory_filter *f);
 /* The filter that every search without filters has: live and current memories. */
 bool filter_is_plain(const struct memory_filter *f);
-/* All rows of the space that the filter lets through, into out. */
-NODISCARD bool filter_rows(struct arena *a, struct db *db, struct str space,
-                           const struct memory_filter *f, struct bitmap *out,
-                           struct error *err);
+/* All rows that may be ranked, into out. */
+NODISCARD bool filter_rows(struct arena *a, struct db *db, const struct rank_request *r,
+                           struct bitmap *out, struct error *err);
 
 /* -- lengths.c, score.c: BM25 ------------------------------------------------------------------- */
 

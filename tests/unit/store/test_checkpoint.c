@@ -111,17 +111,20 @@ static void put_many(struct shelf *s, size_t from, size_t until)
 static size_t n_found(struct shelf *s)
 {
     const struct memory_filter all = {0};
-    struct ranked *ranked;
     float query[DIM];
-    size_t n = 0;
+    const struct rank_request r = {.space = STR("default"),
+                                   .filter = &all,
+                                   .limit = (size_t)2 * MANY,
+                                   .model_id = STR("model"),
+                                   .vector = query,
+                                   .dim = DIM};
+    struct ranking found = {0};
     struct error err = {0};
 
     make_vector(query, 3);
-    CHECK_OK(store_rank_vectors(s->store, &s->a, STR("default"), &all, STR("model"), query, DIM,
-                                (size_t)2 * MANY, &ranked, &n, &err),
-             err);
-    CHECK(n == 0 || ranked[0].score > 0.999);
-    return n;
+    CHECK_OK(store_rank_vectors(s->store, &s->a, &r, &found, &err), err);
+    CHECK(found.n == 0 || found.list[0].score > 0.999);
+    return found.n;
 }
 
 static const char *index_path(struct shelf *s)

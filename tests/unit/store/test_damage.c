@@ -146,9 +146,11 @@ static bool rank(struct shelf *s, size_t *out_n, struct error *err)
 {
     const struct memory_filter all = {0};
     const struct str words[] = {STR_INIT("river")};
-    struct word_ranking found;
+    const struct rank_request r = {
+        .space = who.space, .filter = &all, .limit = 10, .words = words, .n_words = 1};
+    struct ranking found;
 
-    if (!store_rank_words(s->store, &s->a, who.space, &all, words, 1, 10, &found, err))
+    if (!store_rank_words(s->store, &s->a, &r, &found, err))
         return false;
     *out_n = found.n;
     return true;

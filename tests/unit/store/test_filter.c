@@ -125,14 +125,17 @@ static void check_ranking(struct store *s, const struct memory_filter *f)
                                        STR_INIT("big")};
     AUTO_ARENA a = {0};
     struct error err = {0};
-    struct word_ranking got;
+    const struct rank_request r = {.space = STR("default"),
+                                   .filter = f,
+                                   .limit = N_MEMORIES,
+                                   .words = words,
+                                   .n_words = COUNT(words)};
+    struct ranking got;
     size_t want = 0;
 
     for (size_t i = 0; i < N_MEMORIES; i++)
         want += passes(&memories[i], f) && !memories[i].deleted_ms;
-    REQUIRE(CHECK_OK(
-        store_rank_words(s, &a, STR("default"), f, words, COUNT(words), N_MEMORIES, &got, &err),
-        err));
+    REQUIRE(CHECK_OK(store_rank_words(s, &a, &r, &got, &err), err));
     CHECK_INT(got.n, want);
 }
 

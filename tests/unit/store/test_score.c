@@ -90,6 +90,21 @@ static void fill(struct fixture *f, size_t from, size_t to)
     }
 }
 
+static const struct memory_filter no_filter;
+
+/* Without a filter unless r has one. */
+static struct ranking rank(struct fixture *f, struct rank_request r)
+{
+    struct ranking out = {0};
+    struct error err = {0};
+
+    r.space = f->who.space;
+    if (!r.filter)
+        r.filter = &no_filter;
+    CHECK_OK(store_rank_words(f->store, &f->arena, &r, &out, &err), err);
+    return out;
+}
+
 /* What FTS5 itself says, best first, as a list of texts "row score". */
 static void expect_same(struct fixture *f, const struct str *words, size_t n_words)
 {
@@ -97,15 +112,12 @@ static void expect_same(struct fixture *f, const struct str *words, size_t n_wor
     AUTO_STMT q = {0};
     AUTO_BUF match = {0};
     struct error err = {0};
-    const struct memory_filter filter = {0};
-    struct word_ranking got;
+    struct ranking got =
+        rank(f, (struct rank_request){.words = words, .n_words = n_words, .limit = ALL});
     size_t n = 0;
 
     for (size_t i = 0; i < n_words; i++)
         buf_printf(&match, "%s\"" STR_FMT "\"", i ? " OR " : "", STR_ARG(words[i]));
-    CHECK_OK(store_rank_words(f->store, &f->arena, f->who.space, &filter, words, n_words, ALL,
-                              &got, &err),
-             err);
     CHECK_OK(reader_take(f->store, &r, &err), err);
     CHECK_OK(db_prepare(r.db,
                         "SELECT rowid, -bm25(memory_fts, 1.0, 2.0) AS score FROM memory_fts"
@@ -168,19 +180,15 @@ TEST(scores_follow_changes_of_tags_deletions_and_new_memories)
 TEST(a_word_that_nothing_has_changes_no_score)
 {
     AUTO(fixture_deinit) struct fixture f;
-    const struct memory_filter filter = {0};
     const struct str words[] = {STR_INIT("river"), STR_INIT("zeppelin"), STR_INIT("++")};
-    struct error err = {0};
-    struct word_ranking with, without;
+    struct rank_request r = {.words = words, .n_words = 3, .limit = ALL};
+    struct ranking with, without;
 
     fixture_init(&f);
     fill(&f, 0, 50);
-    CHECK_OK(
-        store_rank_words(f.store, &f.arena, f.who.space, &filter, words, 3, ALL, &with, &err),
-        err);
-    CHECK_OK(store_rank_words(f.store, &f.arena, f.who.space, &filter, words, 1, ALL, &without,
-                              &err),
-             err);
+    with = rank(&f, r);
+    r.n_words = 1;
+    without = rank(&f, r);
     CHECK(without.n > 0);
     CHECK_INT(with.n, without.n);
     for (size_t i = 0; i < MIN(with.n, without.n); i++) {
@@ -289,34 +297,20 @@ TEST(a_filter_by_tags_costs_by_what_is_ranked)
     AUTO(fixture_deinit) struct fixture f;
     const struct str word = STR_INIT("river"), tag = STR_INIT("kept");
     const struct memory_filter filter = {.tags = &tag, .n_tags = 1};
-    struct error err = {0};
-    struct word_ranking got;
+    const struct rank_request r = {
+        .filter = &filter, .words = &word, .n_words = 1, .limit = LIMIT};
+    struct ranking got;
     size_t n_ops = 0;
 
     fixture_init(&f);
     fill_rivers(&f, UNTAGGED + TAGGED, TAGGED);
-    CHECK_OK(
-        store_rank_words(f.store, &f.arena, f.who.space, &filter, &word, 1, LIMIT, &got, &err),
-        err);
+    got = rank(&f, r);
     REQUIRE(CHECK_INT(f.store->n_idle, 1));
     sqlite3_progress_handler(f.store->idle[0]->os, OPS_PER_CALL, count_ops, &n_ops);
-    CHECK_OK(
-        store_rank_words(f.store, &f.arena, f.who.space, &filter, &word, 1, LIMIT, &got, &err),
-        err);
+    got = rank(&f, r);
     CHECK_INT(got.n, LIMIT);
     CHECK_INT(got.list[0].row, UNTAGGED + 1);
     CHECK(n_ops > 0 && n_ops < (size_t)100 * (UNTAGGED + TAGGED));
-}
-
-static void rank(struct fixture *f, const struct memory_filter *filter, size_t limit,
-                 struct word_ranking *out)
-{
-    const struct str word = STR_INIT("river");
-    struct error err = {0};
-
-    CHECK_OK(
-        store_rank_words(f->store, &f->arena, f->who.space, filter, &word, 1, limit, out, &err),
-        err);
 }
 
 /* More memories come first that the filter keeps out than are kept for it. */
@@ -324,21 +318,25 @@ TEST(a_filter_finds_what_lies_behind_thousands)
 {
     enum { UNTAGGED = 4000, TAGGED = 30, LIMIT = 10 };
     AUTO(fixture_deinit) struct fixture f;
-    const struct str tag = STR_INIT("kept"), missing = STR_INIT("missing");
+    const struct str word = STR_INIT("river"), tag = STR_INIT("kept"),
+                     missing = STR_INIT("missing");
     const struct memory_filter kept = {.tags = &tag, .n_tags = 1},
                                none = {.tags = &missing, .n_tags = 1};
-    struct word_ranking got;
+    struct rank_request r = {.filter = &kept, .words = &word, .n_words = 1, .limit = LIMIT};
+    struct ranking got;
 
     fixture_init(&f);
     fill_rivers(&f, UNTAGGED + TAGGED, TAGGED);
-    rank(&f, &kept, LIMIT, &got);
+    got = rank(&f, r);
     REQUIRE(CHECK_INT(got.n, LIMIT));
     for (size_t i = 0; i < LIMIT; i++)
         CHECK_INT(got.list[i].row, UNTAGGED + 1 + i);
     CHECK(got.rare_score > 0);
-    rank(&f, &kept, ALL, &got);
+    r.limit = ALL;
+    got = rank(&f, r);
     CHECK_INT(got.n, TAGGED);
-    rank(&f, &none, LIMIT, &got);
+    r.filter = &none;
+    got = rank(&f, r);
     CHECK_INT(got.n, 0);
 }
 
@@ -350,14 +348,14 @@ TEST(a_ranking_keeps_few_of_many_that_have_a_word)
     AUTO_READER r = {0};
     AUTO_STMT q = {0};
     AUTO_SCORE_RULE rule = {.n_phrases = 1, .n_best = BEST};
-    const struct memory_filter all = {0};
+    const struct str word = STR_INIT("river");
     struct error err = {0};
-    struct word_ranking want;
+    struct ranking want;
     int64_t n_rows;
 
     fixture_init(&f);
     fill(&f, 0, N_MEMORIES);
-    rank(&f, &all, ALL, &want);
+    want = rank(&f, (struct rank_request){.words = &word, .n_words = 1, .limit = ALL});
     REQUIRE(CHECK(want.n > 4 * BEST));
     n_rows = (int64_t)want.n;
     rule.n_rows = &n_rows;

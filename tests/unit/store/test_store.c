@@ -94,11 +94,11 @@ static size_t count_words(struct fixture *f, const char *word)
     struct error err = {0};
     const struct memory_filter filter = {0};
     const struct str words[] = {str_c(word)};
-    struct word_ranking found;
+    const struct rank_request r = {
+        .space = f->who.space, .filter = &filter, .limit = 100, .words = words, .n_words = 1};
+    struct ranking found;
 
-    CHECK_OK(store_rank_words(f->store, &f->arena, f->who.space, &filter, words, 1, 100, &found,
-                              &err),
-             err);
+    CHECK_OK(store_rank_words(f->store, &f->arena, &r, &found, &err), err);
     return found.n;
 }
 
@@ -106,12 +106,17 @@ static size_t rank_vectors(struct fixture *f, const float *query, struct ranked 
 {
     struct error err = {0};
     const struct memory_filter filter = {0};
-    size_t n = 0;
+    const struct rank_request r = {.space = f->who.space,
+                                   .filter = &filter,
+                                   .limit = 10,
+                                   .model_id = STR("model"),
+                                   .vector = query,
+                                   .dim = DIM};
+    struct ranking found = {0};
 
-    CHECK_OK(store_rank_vectors(f->store, &f->arena, f->who.space, &filter, STR("model"), query,
-                                DIM, 10, out, &n, &err),
-             err);
-    return n;
+    CHECK_OK(store_rank_vectors(f->store, &f->arena, &r, &found, &err), err);
+    *out = found.list;
+    return found.n;
 }
 
 TEST(what_is_stored_comes_back_whole_also_after_a_restart)
