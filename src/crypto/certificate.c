@@ -15,10 +15,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "crypto/crypto.h"
 
+#include <errno.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "base/alloc.h"
@@ -243,8 +245,24 @@ bool crypto_certificate_is_for(const struct crypto_certificate *c, struct str ho
     return gnutls_x509_crt_check_hostname(c->chain[0], name) != 0;
 }
 
-void crypto_certificate_use(struct crypto_certificate *c, void *gnutls_session)
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t n)
 {
+    const struct crypto_reader *reader = ptr;
+    ssize_t got = recv(reader->fd, data, n, 0);
+    int why = errno;
+
+    if (got < 0 && (why == EAGAIN || why == EWOULDBLOCK))
+        reader->wait(reader->ctx);
+    errno = why;
+    return got;
+}
+
+void crypto_certificate_use(struct crypto_certificate *c, struct crypto_reader *reader,
+                            void *gnutls_session)
+{
+    gnutls_transport_set_ptr2(gnutls_session, reader,
+                              (gnutls_transport_ptr_t)(intptr_t)reader->fd);
+    gnutls_transport_set_pull_function(gnutls_session, pull);
     if (gnutls_credentials_set(gnutls_session, GNUTLS_CRD_CERTIFICATE, c->credentials) < 0)
         abort(); /* no memory */
     /* Without tickets a session still works. */

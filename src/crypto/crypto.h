@@ -72,8 +72,15 @@ bool crypto_certificate_is_alone(const struct crypto_certificate *c);
 /* It is valid for this host name or address. */
 bool crypto_certificate_is_for(const struct crypto_certificate *c, struct str host);
 
-/* Makes a GnuTLS session, whose handshake has not begun, present c. The caller keeps its reference
- * until the session has ended. */
-void crypto_certificate_use(struct crypto_certificate *c, void *gnutls_session);
+/* How a session reads: from fd, and before it says that nothing has come it calls wait(). */
+struct crypto_reader {
+    int fd;
+    void (*wait)(void *ctx);
+    void *ctx;
+};
+/* Makes a GnuTLS session on reader's socket, whose handshake has not begun, present c. The caller
+ * keeps both, and a reference, until the session has ended. */
+void crypto_certificate_use(struct crypto_certificate *c, struct crypto_reader *reader,
+                            void *gnutls_session);
 
 #endif

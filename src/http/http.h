@@ -48,6 +48,7 @@
 #define HTTP_BODIES_MAX_BYTES ((size_t)256 << 20) /* all bodies in memory; beyond: 503 */
 #define HTTP_IDLE_S           5                   /* a connection without a request */
 #define HTTP_RECEIVE_S        60                  /* first to last byte of a request */
+#define HTTP_HANDSHAKE_S      10                  /* of TLS, and the first request's head */
 #define HTTP_SEND_S           300                 /* first to last byte of a whole answer */
 #define HTTP_STALL_S          30                  /* no byte moves in the middle of either */
 
@@ -106,6 +107,7 @@ struct http_options {
     size_t body_max_bytes;
     size_t bodies_max_bytes;
     int idle_s;
+    int handshake_s;
     int receive_s;
     int send_s;
     int stall_s;

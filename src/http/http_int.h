@@ -22,7 +22,12 @@
 
 struct http_connection {
     int fd;
+    struct MHD_Connection *mhd;
     struct crypto_certificate *certificate; /* a reference; NULL: plain HTTP */
+    struct crypto_reader reader;
+    struct http_server *server;
+    bool has_spoken; /* the first line of a request has come, so a handshake is over */
+    bool is_parked;  /* suspended until something can be read; under http_server.lock */
     struct ip ip;
     char peer[IP_TEXT_MAX];      /* ip as text */
     _Atomic int64_t deadline_ms; /* monotonic; 0: none. Past it the socket is shut down. */
@@ -76,9 +81,10 @@ struct http_server {
                           fields of connections and requests */
     struct cond drained; /* n_requests reached 0 while stopping */
     struct http_connection *connections;
-    struct http_request **waiting; /* by descriptor */
-    size_t n_waiting_slots;
-    bool is_closing; /* nobody may begin to wait any more */
+    struct http_request **waiting;   /* by descriptor */
+    struct http_connection **parked; /* by descriptor */
+    size_t n_waiting_slots;          /* of both */
+    bool is_closing;                 /* nobody may begin to wait any more */
 
     atomic_bool is_stopping; /* no new connections; replies close theirs */
     atomic_bool is_quitting; /* the watch thread shall end */
@@ -152,7 +158,7 @@ NODISCARD bool server_bind(struct http_server *s, struct error *err); /* listen.
 
 NODISCARD bool tls_open(struct http_server *s, struct error *err); /* nothing without files */
 void tls_forget_pem(struct http_server *s);
-void tls_begin(struct http_server *s, struct http_connection *c, struct MHD_Connection *mhd);
+void tls_begin(struct http_server *s, struct http_connection *c);
 void tls_look(struct http_server *s); /* watch thread: loads again what has changed */
 void tls_close(struct http_server *s);
 
@@ -174,6 +180,8 @@ enum watch_wait {
     WATCH_GONE,  /* the client went away, or the server is closing */
 };
 enum watch_wait watch_wait(struct http_request *r);
+/* Suspends the connection, on its own thread, until something can be read. */
+void watch_park(struct http_connection *c);
 bool watch_is_gone(struct http_request *r);
 void watch_hang_up_all(struct http_server *s); /* and lets nobody wait again */
 

@@ -118,6 +118,7 @@ void *request_begin(void *cls, const char *uri, struct MHD_Connection *mhd)
     r->server = s;
     r->mhd = mhd;
     r->connection = connection_of(mhd);
+    r->connection->has_spoken = true;
     r->id = atomic_fetch_add(&s->next_id, 1) + 1;
     r->started_us = clock_monotonic_us();
     r->raw_target = arena_dup(&r->arena, str_c(uri)); /* libmicrohttpd writes into its copy */

@@ -89,6 +89,7 @@ static void resolve_options(struct http_server *s, const struct http_options *fr
     SET_DEFAULT(o->body_max_bytes, HTTP_BODY_MAX_BYTES);
     SET_DEFAULT(o->bodies_max_bytes, HTTP_BODIES_MAX_BYTES);
     SET_DEFAULT(o->idle_s, HTTP_IDLE_S);
+    SET_DEFAULT(o->handshake_s, HTTP_HANDSHAKE_S);
     SET_DEFAULT(o->receive_s, HTTP_RECEIVE_S);
     SET_DEFAULT(o->send_s, HTTP_SEND_S);
     SET_DEFAULT(o->stall_s, HTTP_STALL_S);
@@ -194,9 +195,11 @@ static void connection_began(struct http_server *s, struct MHD_Connection *mhd, 
 
     c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     read_peer(c, MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr);
-    if (s->tls.is_on)
-        tls_begin(s, c, mhd);
+    c->server = s;
+    c->mhd = mhd;
     connection_set_deadline(c, s->options.receive_s);
+    if (s->tls.is_on)
+        tls_begin(s, c);
     watch_add_connection(s, c);
     *slot = c;
 }
@@ -313,6 +316,7 @@ void http_server_free(struct http_server *s)
     tls_close(s);
     limiter_free(s->arrivals);
     free(s->waiting);
+    free(s->parked);
     cond_deinit(&s->drained);
     mutex_deinit(&s->lock);
     arena_deinit(&s->arena);

@@ -10,6 +10,11 @@
  * Each connection takes a reference to the current certificate as it begins and gives it up when it
  * has ended. libmicrohttpd is told the first certificate, because it wants one; its sessions are
  * given ours before their handshake (crypto_certificate_use()).
+ *
+ * Handshakes wait here. libmicrohttpd 0.9.75 takes a socket for readable all through a handshake and
+ * tries again and again until the client has answered: one byte from a client that then falls silent
+ * keeps a core busy. So a session that finds nothing to read suspends its connection, and the watch
+ * thread resumes it when something has come.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "http/http_int.h"
@@ -177,13 +182,23 @@ void http_server_reload_certificate(struct http_server *s)
 
 /* -- connections ----------------------------------------------------------------------------- */
 
-void tls_begin(struct http_server *s, struct http_connection *c, struct MHD_Connection *mhd)
+static void wait_for_client(void *ctx)
+{
+    struct http_connection *c = ctx;
+
+    if (!c->has_spoken) /* later libmicrohttpd notices by itself that there is nothing */
+        watch_park(c);
+}
+
+void tls_begin(struct http_server *s, struct http_connection *c)
 {
     void *session =
-        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
+        MHD_get_connection_info(c->mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION)->tls_session;
 
     mutex_lock(&s->lock);
     c->certificate = crypto_certificate_ref(s->tls.current);
     mutex_unlock(&s->lock);
-    crypto_certificate_use(c->certificate, session);
+    c->reader = (struct crypto_reader){.fd = c->fd, .wait = wait_for_client, .ctx = c};
+    crypto_certificate_use(c->certificate, &c->reader, session);
+    connection_set_deadline(c, s->options.handshake_s);
 }

@@ -16,6 +16,8 @@
  * stay for ever. Each connection has a deadline here, checked once a second. Past it the socket is
  * shut down, and libmicrohttpd sees the end of its input.
  *
+ * Parked connections (tls.c) are suspended in the same way until something can be read from them.
+ *
  * The certificate's files are looked at from here as well (tls.c).
  *
  * Lock order: http_server.lock, then libmicrohttpd's own.
@@ -40,7 +42,7 @@
 #define EVENTS_AT_ONCE 64
 #define TICK_MS        1000
 
-enum watched { WATCHED_KICK, WATCHED_LISTENER, WATCHED_CLIENT };
+enum watched { WATCHED_KICK, WATCHED_LISTENER, WATCHED_CLIENT, WATCHED_PARKED };
 
 static uint64_t tag(enum watched what, int fd)
 {
@@ -64,6 +66,8 @@ static void reserve_slot(struct http_server *s, size_t fd)
         return;
     s->waiting = mem_grow(s->waiting, n, sizeof(*s->waiting));
     memset(s->waiting + s->n_waiting_slots, 0, (n - s->n_waiting_slots) * sizeof(*s->waiting));
+    s->parked = mem_grow(s->parked, n, sizeof(*s->parked));
+    memset(s->parked + s->n_waiting_slots, 0, (n - s->n_waiting_slots) * sizeof(*s->parked));
     s->n_waiting_slots = n;
 }
 
@@ -174,12 +178,63 @@ static struct http_request *take_any(struct http_server *s)
     return NULL;
 }
 
+/* -- connections that are parked --------------------------------------------------------------- */
+
+void watch_park(struct http_connection *c)
+{
+    struct http_server *s = c->server;
+    MUTEX_SCOPE(&s->lock);
+
+    if (s->is_closing || c->is_parked)
+        return;
+    reserve_slot(s, (size_t)c->fd);
+    /* Out of kernel memory it is not parked: libmicrohttpd tries again, busily. */
+    if (!epoll_set(s, EPOLL_CTL_ADD, WATCHED_PARKED, c->fd,
+                   EPOLLIN | EPOLLRDHUP | EPOLLONESHOT))
+        return;
+    MHD_suspend_connection(c->mhd);
+    c->is_parked = true;
+    s->parked[c->fd] = c;
+}
+
+/* As with requests, whoever takes one out owes it the call of MHD_resume_connection(). */
+static struct http_connection *take_parked(struct http_server *s, size_t fd)
+{
+    struct http_connection *c = fd < s->n_waiting_slots ? s->parked[fd] : NULL;
+
+    if (!c)
+        return NULL;
+    s->parked[fd] = NULL;
+    epoll_set(s, EPOLL_CTL_DEL, WATCHED_PARKED, c->fd, 0);
+    c->is_parked = false;
+    return c;
+}
+
+/* A late event costs one try in vain. */
+static void unpark(struct http_server *s, int fd)
+{
+    struct http_connection *c;
+
+    mutex_lock(&s->lock);
+    c = take_parked(s, (size_t)fd);
+    mutex_unlock(&s->lock);
+    if (c)
+        MHD_resume_connection(c->mhd);
+}
+
+static void unpark_all(struct http_server *s)
+{
+    for (size_t i = 0; i < s->n_waiting_slots; i++) /* no longer grows: it is closing */
+        unpark(s, (int)i);
+}
+
 void watch_hang_up_all(struct http_server *s)
 {
     struct http_request *r;
 
     while ((r = take_any(s)) != NULL)
         hang_up(r);
+    unpark_all(s);
 }
 
 /* -- connections ----------------------------------------------------------------------------- */
@@ -345,6 +400,9 @@ static void handle_event(struct http_server *s, uint64_t data)
         return;
     case WATCHED_CLIENT:
         look_at_client(s, fd);
+        return;
+    case WATCHED_PARKED:
+        unpark(s, fd);
         return;
     }
 }

@@ -145,7 +145,7 @@ class Renewal(Tls):
     @smoke
     def test_a_replaced_certificate_is_taken_up_and_streams_live_on(self):
         first = self.issue()
-        s = self.tls_server()
+        s = self.tls_server(MCP_TRANSPORT_TIMEOUT_KEEP_ALIVE=600)
         reply = self.open_stream(s)
         self.read_until(reply, b"subscriptions/acknowledged")
         kept = s.connect()

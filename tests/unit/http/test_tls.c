@@ -11,10 +11,12 @@
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -80,6 +82,8 @@ static bool try_start(const struct stage *g, struct http_server **out, struct er
         .host = STR("127.0.0.1"),
         .certificate_file = g->certificate_file,
         .key_file = g->key_file,
+        .handshake_s = 2,
+        .idle_s = 60,
     };
 
     if (!http_server_new(&options, out, err))
@@ -104,7 +108,8 @@ struct client {
     int fd;
     gnutls_session_t session;
     gnutls_certificate_credentials_t credentials;
-    char name[64]; /* the common name that the server showed */
+    gnutls_push_func push; /* NULL: as usual */
+    char name[64];         /* the common name that the server showed */
 };
 
 static void read_name(struct client *c)
@@ -122,27 +127,39 @@ static void read_name(struct client *c)
     gnutls_x509_crt_deinit(crt);
 }
 
-/* False: the handshake failed. */
-static bool client_open(struct client *c, uint16_t port, const char *priorities)
+static int connect_plain(uint16_t port)
 {
     struct sockaddr_in at = {.sin_family = AF_INET,
                              .sin_port = htons(port),
                              .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    *c = (struct client){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    if (connect(c->fd, (const struct sockaddr *)&at, sizeof(at)) != 0)
-        return false;
+    CHECK(connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0);
+    return fd;
+}
+
+/* False: the handshake failed. */
+static bool client_shake(struct client *c, const char *priorities)
+{
     gnutls_init(&c->session, GNUTLS_CLIENT);
     gnutls_certificate_allocate_credentials(&c->credentials);
     gnutls_credentials_set(c->session, GNUTLS_CRD_CERTIFICATE, c->credentials);
     gnutls_priority_set_direct(c->session, priorities, NULL);
     gnutls_transport_set_int(c->session, c->fd);
+    if (c->push)
+        gnutls_transport_set_push_function(c->session, c->push);
     gnutls_handshake_set_timeout(c->session, TIMEOUT_MS);
     gnutls_record_set_timeout(c->session, TIMEOUT_MS);
     if (gnutls_handshake(c->session) < 0)
         return false;
     read_name(c);
     return true;
+}
+
+static bool client_open(struct client *c, uint16_t port, const char *priorities)
+{
+    *c = (struct client){.fd = connect_plain(port)};
+    return client_shake(c, priorities);
 }
 
 static void client_close(struct client *c)
@@ -237,7 +254,6 @@ TEST(plain_http_on_a_tls_port_gets_nothing)
     AUTO_STAGE g;
     struct http_server *s;
     struct client c = {.fd = -1};
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     char reply[512];
     ssize_t n;
 
@@ -245,14 +261,96 @@ TEST(plain_http_on_a_tls_port_gets_nothing)
     put_certificate(&g, "first.example");
     s = start(&g);
     REQUIRE(s);
-    at.sin_port = htons(http_server_port(s));
-    c.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK(connect(c.fd, (const struct sockaddr *)&at, sizeof(at)) == 0);
+    c.fd = connect_plain(http_server_port(s));
     CHECK(send(c.fd, ASK, strlen(ASK), MSG_NOSIGNAL) > 0);
     n = recv(c.fd, reply, sizeof(reply), 0);
     CHECK(n <= 0 || !str_starts(str_n(reply, (size_t)n), STR("HTTP/")));
     client_close(&c);
     http_server_free(s);
+}
+
+static int64_t cpu_ms(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static bool sees_close(int fd)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    char byte;
+
+    return poll(&p, 1, TIMEOUT_MS) == 1 && recv(fd, &byte, 1, 0) <= 0;
+}
+
+/* It used to keep a core busy: libmicrohttpd tried again and again until the client went on. */
+TEST(a_handshake_that_stops_costs_nothing_and_ends)
+{
+    static const struct str begun = STR_INIT("\x16\x03\x01\x02\x00\x01");
+    AUTO_STAGE g;
+    struct http_server *s;
+    int fds[4];
+    int64_t before_ms;
+
+    stage_init(&g);
+    put_certificate(&g, "first.example");
+    s = start(&g);
+    REQUIRE(s);
+    before_ms = cpu_ms();
+    for (size_t i = 0; i < COUNT(fds); i++) {
+        fds[i] = connect_plain(http_server_port(s));
+        CHECK(send(fds[i], begun.ptr, begun.len - i, MSG_NOSIGNAL) > 0);
+    }
+    for (size_t i = 0; i < COUNT(fds); i++) {
+        CHECK(sees_close(fds[i])); /* after handshake_s */
+        close(fds[i]);
+    }
+    CHECK(cpu_ms() - before_ms < 300);
+    http_server_free(s);
+}
+
+static ssize_t push_one_byte(gnutls_transport_ptr_t ptr, const void *data, size_t n)
+{
+    return send((int)(intptr_t)ptr, data, MIN(n, 1), MSG_NOSIGNAL);
+}
+
+TEST(a_handshake_may_come_byte_by_byte)
+{
+    AUTO_STAGE g;
+    struct http_server *s;
+    struct client c = {0};
+
+    stage_init(&g);
+    put_certificate(&g, "first.example");
+    s = start(&g);
+    REQUIRE(s);
+    c.fd = connect_plain(http_server_port(s));
+    c.push = push_one_byte;
+    CHECK(client_shake(&c, "NORMAL") && client_asks(&c));
+    client_close(&c);
+    http_server_free(s);
+}
+
+TEST(a_server_stops_in_the_middle_of_handshakes)
+{
+    AUTO_STAGE g;
+    struct http_server *s;
+    int fds[8];
+
+    stage_init(&g);
+    put_certificate(&g, "first.example");
+    s = start(&g);
+    REQUIRE(s);
+    for (size_t i = 0; i < COUNT(fds); i++) {
+        fds[i] = connect_plain(http_server_port(s));
+        CHECK(send(fds[i], "\x16\x03\x01", 1 + i % 3, MSG_NOSIGNAL) > 0);
+    }
+    CHECK_STR(shown_name(&g, http_server_port(s)), "first.example");
+    http_server_free(s);
+    for (size_t i = 0; i < COUNT(fds); i++)
+        close(fds[i]);
 }
 
 TEST(a_new_certificate_serves_new_connections)
@@ -267,6 +365,7 @@ TEST(a_new_certificate_serves_new_connections)
     REQUIRE(s);
     CHECK(client_open(&old, http_server_port(s), "NORMAL"));
     CHECK_STR(str_c(old.name), "first.example");
+    CHECK(client_asks(&old));
 
     put_certificate(&g, "second.example");
     CHECK(is_shown_in_time(&g, http_server_port(s), "second.example"));
