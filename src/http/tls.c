@@ -72,8 +72,10 @@ static bool load(struct arena *a, const struct http_options *o, struct tls_pem *
 }
 
 /* What works, but will not for long or not for everybody. */
-static void warn(const struct http_options *o, const struct crypto_certificate *c)
+static void warn(const struct http_server *s, const struct crypto_certificate *c)
 {
+    const struct http_options *o = &s->options;
+    struct str name = s->public_origin.authority.host;
     int64_t left_ms = crypto_certificate_end_ms(c) - clock_now_ms();
     struct stat st;
 
@@ -87,19 +89,25 @@ static void warn(const struct http_options *o, const struct crypto_certificate *
             "file=%s text=\"it holds the server's own certificate alone; clients may lack "
             "the one that signed it, use the full chain\"",
             o->certificate_file);
+    if (name.len > 0 && !crypto_certificate_is_for(c, name))
+        log_event(LOG_WARN, "tls.name",
+                  "file=%s text=\"the certificate is not for " STR_FMT
+                  ", which clients call this server\"",
+                  o->certificate_file, STR_ARG(name));
     if (left_ms < TLS_SOON_DAYS * DAY_MS)
         log_event(LOG_WARN, "tls.expires", "file=%s hours=%lld", o->certificate_file,
                   (long long)(left_ms / 3600000));
 }
 
-static void log_loaded(const struct http_options *o, const struct crypto_certificate *c)
+static void log_loaded(const struct http_server *s, const struct crypto_certificate *c)
 {
     char end[CLOCK_ISO_MAX] = "never";
 
     if (crypto_certificate_end_ms(c) != INT64_MAX)
         clock_iso_utc(crypto_certificate_end_ms(c), end);
-    log_event(LOG_INFO, "tls.certificate", "file=%s expires=%s", o->certificate_file, end);
-    warn(o, c);
+    log_event(LOG_INFO, "tls.certificate", "file=%s expires=%s", s->options.certificate_file,
+              end);
+    warn(s, c);
 }
 
 bool tls_open(struct http_server *s, struct error *err)
@@ -114,7 +122,7 @@ bool tls_open(struct http_server *s, struct error *err)
     if (!load(&t->arena, o, &t->pem, &t->current, err))
         return false;
     t->is_on = true;
-    log_loaded(o, t->current);
+    log_loaded(s, t->current);
     return true;
 }
 
@@ -152,7 +160,7 @@ static void reload(struct http_server *s)
     s->tls.current = fresh;
     mutex_unlock(&s->lock);
     crypto_certificate_unref(old);
-    log_loaded(&s->options, fresh);
+    log_loaded(s, fresh);
 }
 
 void tls_look(struct http_server *s)

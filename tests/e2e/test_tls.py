@@ -107,6 +107,16 @@ class Serving(Tls):
             plain.getresponse()
         self.assertEqual(s.request("GET", "/api/health").status, 200)
 
+    def test_browsers_are_told_to_stay_with_https_if_a_setting_says_so(self):
+        self.issue()
+        silent = self.tls_server()
+        self.assertNotIn("Strict-Transport-Security", silent.request("GET", "/api/health").headers)
+        silent.stop()
+        s = self.tls_server(MEMORYD_HSTS_MAX_AGE_S=3600)
+        for path in ("/api/health", "/nothing-here"):
+            self.assertEqual(s.request("GET", path).headers["Strict-Transport-Security"],
+                             "max-age=3600")
+
     def test_handshakes_that_stop_in_the_middle_hold_nobody_up(self):
         self.issue()
         s = self.tls_server()
@@ -241,6 +251,13 @@ class BadStart(Tls):
         self.key_file.chmod(0o644)
         s = self.tls_server()
         self.assertIn("event=tls.key_readable", s.log.text())
+
+    def test_a_certificate_for_another_name_is_a_warning(self):
+        self.issue()
+        s = self.tls_server(MCP_OAUTH_ISSUER="https://m.example")
+        self.assertIn("the certificate is not for m.example", s.log.text())
+        self.assertNotIn("event=tls.name",
+                         self.tls_server(MCP_OAUTH_ISSUER=f"https://{NAME}").log.text())
 
     def test_a_certificate_without_its_chain_is_a_warning(self):
         self.put(pki.make(NAME, self.middle))
