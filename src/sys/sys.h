@@ -57,7 +57,7 @@ struct str sys_dirname(struct arena *a, struct str path);
 struct str sys_exe_dir(struct arena *a); /* where the running binary lies */
 struct str sys_hostname(struct arena *a);
 int64_t sys_resident_bytes(void); /* memory of this process in RAM; 0 if unknown */
-size_t sys_n_cores(void); /* that this process may use; at least 1 */
+size_t sys_n_cores(void);         /* that this process may use; at least 1 */
 /* Lets this process have as many descriptors as it may; how many that is. */
 size_t sys_raise_descriptors(void);
 
