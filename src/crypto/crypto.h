@@ -1,5 +1,6 @@
 /*
- * crypto.h - digests, random bytes and encodings. The only folder that includes GnuTLS.
+ * crypto.h - digests, random bytes, encodings, passwords, signing keys and tokens. The only folder that
+ * includes GnuTLS and libsodium.
  *
  * Threads: any.
  */
@@ -42,6 +43,50 @@ NODISCARD bool crypto_base64_decode(struct arena *a, struct str text, struct str
                                     struct error *err);
 NODISCARD bool crypto_base64url_decode(struct arena *a, struct str text, struct str *out,
                                        struct error *err);
+
+/* -- passwords: argon2id, 64 MB and about 0.1 s each ------------------------------------------ */
+
+#define CRYPTO_PASSWORD_HASH_MAX 128 /* with the NUL */
+/* UNAVAILABLE: not enough memory now. out names method, cost and salt. */
+NODISCARD bool crypto_password_hash(struct str password, char out[CRYPTO_PASSWORD_HASH_MAX],
+                                    struct error *err);
+/* hash empty, or none of ours: false, after as long a time as for any other. */
+bool crypto_password_check(struct str password, struct str hash);
+
+/* -- signing keys ------------------------------------------------------------------------------ */
+
+struct crypto_key; /* a private key; immutable, so that threads may share it */
+
+struct crypto_key *crypto_key_new(void); /* a random one on P-256 */
+/* PEM, PKCS #8 or the older forms; "\n" may stand for line ends, as in .env files. INVALID: neither P-256
+ * nor RSA of 2048 bits or more. */
+NODISCARD bool crypto_key_load(struct str pem, struct crypto_key **out, struct error *err);
+void crypto_key_free(struct crypto_key *k);
+struct str crypto_key_pem(struct arena *a, const struct crypto_key *k); /* PKCS #8; secret */
+struct str crypto_key_alg(const struct crypto_key *k);                  /* "ES256" or "RS256" */
+struct str crypto_key_id(const struct crypto_key *k);  /* RFC 7638 thumbprint */
+struct str crypto_key_jwk(const struct crypto_key *k); /* the public half, a JSON object */
+
+/* -- tokens (RFC 7515, compact form) ----------------------------------------------------------- */
+
+#define CRYPTO_JWT_MAX_BYTES 4096
+
+/* claims: a JSON object as text. The header is alg, kid and typ, no more. */
+struct str crypto_jwt_sign(struct arena *a, const struct crypto_key *k, const char *typ,
+                           struct str claims);
+
+struct crypto_jwt { /* what it says; nothing of it is proven */
+    struct str alg, typ, kid;
+    struct str claims;      /* a JSON object as text */
+    struct str signed_part; /* views of the token */
+    struct str signature;
+};
+/* INVALID: not three parts of strict Base64, a header that is no JSON object or repeats a name, lacks
+ * alg, kid or typ, or has crit. Members that carry or name keys (jwk, jku, x5c, …) are not looked at. */
+NODISCARD bool crypto_jwt_parse(struct arena *a, struct str token, struct crypto_jwt *out,
+                                struct error *err);
+/* The signature is this key's, made by the key's own algorithm whatever the token says. */
+bool crypto_jwt_verify(const struct crypto_jwt *t, const struct crypto_key *k);
 
 /* -- the certificate of a TLS server (certificate.c) ------------------------------------------ */
 

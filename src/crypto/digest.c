@@ -5,7 +5,7 @@
  * number would be worse than stopping.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "crypto/crypto.h"
+#include "crypto/crypto_int.h"
 
 #include <gnutls/crypto.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 #include "base/alloc.h"
 
-static void must(int rc, const char *what)
+void crypto_must(int rc, const char *what)
 {
     if (rc >= 0)
         return;
@@ -23,7 +23,7 @@ static void must(int rc, const char *what)
 
 void crypto_sha256(struct str s, unsigned char out[CRYPTO_SHA256_BYTES])
 {
-    must(gnutls_hash_fast(GNUTLS_DIG_SHA256, s.len ? s.ptr : "", s.len, out), "hash");
+    crypto_must(gnutls_hash_fast(GNUTLS_DIG_SHA256, s.len ? s.ptr : "", s.len, out), "hash");
 }
 
 void crypto_sha256_hex(struct str s, char out[CRYPTO_SHA256_HEX])
@@ -36,9 +36,9 @@ void crypto_sha256_hex(struct str s, char out[CRYPTO_SHA256_HEX])
 
 void crypto_hmac_sha256(struct str key, struct str s, unsigned char out[CRYPTO_SHA256_BYTES])
 {
-    must(gnutls_hmac_fast(GNUTLS_MAC_SHA256, key.len ? key.ptr : "", key.len,
-                          s.len ? s.ptr : "", s.len, out),
-         "hmac");
+    crypto_must(gnutls_hmac_fast(GNUTLS_MAC_SHA256, key.len ? key.ptr : "", key.len,
+                                 s.len ? s.ptr : "", s.len, out),
+                "hmac");
 }
 
 struct crypto_digest {
@@ -49,14 +49,14 @@ struct crypto_digest *crypto_digest_new(void)
 {
     struct crypto_digest *d = NEW(struct crypto_digest);
 
-    must(gnutls_hash_init(&d->handle, GNUTLS_DIG_SHA256), "hash_init");
+    crypto_must(gnutls_hash_init(&d->handle, GNUTLS_DIG_SHA256), "hash_init");
     return d;
 }
 
 void crypto_digest_add(struct crypto_digest *d, struct str s)
 {
     if (s.len)
-        must(gnutls_hash(d->handle, s.ptr, s.len), "hash_add");
+        crypto_must(gnutls_hash(d->handle, s.ptr, s.len), "hash_add");
 }
 
 void crypto_digest_finish(struct crypto_digest *d, unsigned char out[CRYPTO_SHA256_BYTES])
@@ -74,7 +74,7 @@ void crypto_digest_free(struct crypto_digest *d)
 
 void crypto_random(void *out, size_t n)
 {
-    must(gnutls_rnd(GNUTLS_RND_KEY, out, n), "random");
+    crypto_must(gnutls_rnd(GNUTLS_RND_KEY, out, n), "random");
 }
 
 uint64_t crypto_random_u64(void)
