@@ -195,7 +195,7 @@ static bool apply_pragmas(const struct store *s, struct db *db, struct error *er
     return true;
 }
 
-static bool set_up(const struct store *s, bool is_reader, struct db *db, struct error *err)
+static bool set_up(struct db *db, struct error *err)
 {
     sqlite3_busy_timeout(db->os, STORE_BUSY_TIMEOUT_MS);
     sqlite3_extended_result_codes(db->os, 1);
@@ -203,10 +203,7 @@ static bool set_up(const struct store *s, bool is_reader, struct db *db, struct 
                    "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"
                    "PRAGMA secure_delete = ON; PRAGMA temp_store = MEMORY;"
                    "PRAGMA cache_size = -8192; PRAGMA journal_size_limit = 16777216",
-                   err) &&
-           apply_pragmas(s, db, err) &&
-           (!is_reader ||
-            (db_exec(db, "PRAGMA query_only = ON", err) && score_register(db, err)));
+                   err);
 }
 
 bool db_open_file(const char *file, const char *path, int flags, struct db **out,
@@ -220,14 +217,28 @@ bool db_open_file(const char *file, const char *path, int flags, struct db **out
     return true;
 }
 
-bool db_open(const struct store *s, bool is_reader, struct db **out, struct error *err)
+bool db_connect(const char *path, struct db **out, struct error *err)
 {
     AUTO_DB *db = NULL;
 
     /* Not to create: migrate_create() did; where the file is gone since, an empty one helps nobody. */
-    if (!db_open_file(s->path, s->path, SQLITE_OPEN_READWRITE, &db, err))
+    if (!db_open_file(path, path, SQLITE_OPEN_READWRITE, &db, err))
         return false;
-    if (!set_up(s, is_reader, db, err))
+    if (!set_up(db, err))
+        return error_wrap(err, "%s", path);
+    *out = STEAL(db);
+    return true;
+}
+
+bool db_open(const struct store *s, bool is_reader, struct db **out, struct error *err)
+{
+    AUTO_DB *db = NULL;
+
+    if (!db_connect(s->path, &db, err))
+        return false;
+    if (!apply_pragmas(s, db, err) ||
+        (is_reader &&
+         (!db_exec(db, "PRAGMA query_only = ON", err) || !score_register(db, err))))
         return error_wrap(err, "%s", s->path);
     *out = STEAL(db);
     return true;

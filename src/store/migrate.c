@@ -90,16 +90,16 @@ static bool has_wal(const char *path)
     return sys_file_size(arena_printf(&a, "%s-wal", path).ptr, &size) && size > 0;
 }
 
-static bool refuse(const char *path, const char *what, struct error *err)
+static bool refuse(const char *path, const struct schema *schema, const char *what,
+                   struct error *err)
 {
-    return error_set(
-        err, ERROR_CONFLICT,
-        "%s is %s; it was not changed, let MCP_MEMORY_SQLITE_PATH name another file", path,
-        what);
+    return error_set(err, ERROR_CONFLICT,
+                     "%s is %s; it was not changed, let %s name another file", path, what,
+                     schema->setting);
 }
 
 /* A file with no mark: ours only if there is nothing in it, or if the mark is still in its log. */
-static bool probe_unmarked(const char *path, struct error *err)
+static bool probe_unmarked(const char *path, const struct schema *schema, struct error *err)
 {
     AUTO_DB *db = NULL;
     int64_t id, n_tables, n_reference;
@@ -110,15 +110,15 @@ static bool probe_unmarked(const char *path, struct error *err)
         !read_int(db, "SELECT count(*) FROM sqlite_master WHERE name IN " REFERENCE_NAMES,
                   &n_reference, err))
         return error_wrap(err, "%s", path);
-    if (id == STORE_APPLICATION_ID || n_tables == 0)
+    if (id == schema->application_id || n_tables == 0)
         return true;
-    return refuse(path,
+    return refuse(path, schema,
                   n_reference == 2 ? "a database of MCP Memory Service"
                                    : "a database of another program",
                   err);
 }
 
-bool migrate_probe(const char *path, struct error *err)
+bool migrate_probe(const char *path, const struct schema *schema, struct error *err)
 {
     unsigned char header[HEADER_BYTES];
     const unsigned char *id = header + HEADER_ID_AT;
@@ -130,12 +130,12 @@ bool migrate_probe(const char *path, struct error *err)
     if (!read_header(path, header, err))
         return false;
     if (memcmp(header, HEADER_MAGIC, sizeof(HEADER_MAGIC)) != 0)
-        return refuse(path, "no database, or a damaged one (see docs/storage.md)", err);
+        return refuse(path, schema, "no database, or a damaged one (see docs/storage.md)", err);
     mark = (uint32_t)id[0] << 24 | (uint32_t)id[1] << 16 | (uint32_t)id[2] << 8 | id[3];
-    if (mark == STORE_APPLICATION_ID)
+    if (mark == (uint32_t)schema->application_id)
         return true;
-    return mark == 0 ? probe_unmarked(path, err)
-                     : refuse(path, "a database of another program", err);
+    return mark == 0 ? probe_unmarked(path, schema, err)
+                     : refuse(path, schema, "a database of another program", err);
 }
 
 /* Memories are for their owner's eyes; SQLite gives the files beside it the same mode. Only a file
@@ -176,54 +176,57 @@ static struct str written_by(struct arena *a, struct db *db)
     return STR("a newer version");
 }
 
-static bool read_version(struct db *db, const char *path, int *out, struct error *err)
+static bool read_version(struct db *db, const char *path, const struct schema *schema, int *out,
+                         struct error *err)
 {
     AUTO_ARENA a = {0};
     int64_t version;
 
     if (!read_int(db, "PRAGMA user_version", &version, err))
         return error_wrap(err, "%s", path);
-    if (version < 0 || version > store_n_migrations)
+    if (version < 0 || version > schema->n_migrations)
         return error_set(err, ERROR_CONFLICT,
                          "%s was written by memoryd " STR_FMT " (schema %lld, this memoryd "
                          "knows up to %d); it was not changed, install that version",
                          path, STR_ARG(written_by(&a, db)), (long long)version,
-                         store_n_migrations);
+                         schema->n_migrations);
     *out = (int)version;
     return true;
 }
 
-static bool run_migrations(struct db *db, const char *path, struct error *err)
+static bool run_migrations(struct db *db, const char *path, const struct schema *schema,
+                           struct error *err)
 {
     char mark[64];
     int version; /* read again: another process may have been faster */
 
-    snprintf(mark, sizeof(mark), "PRAGMA application_id = %d", STORE_APPLICATION_ID);
-    if (!read_version(db, path, &version, err) || !db_exec(db, mark, err))
+    snprintf(mark, sizeof(mark), "PRAGMA application_id = %d", schema->application_id);
+    if (!read_version(db, path, schema, &version, err) || !db_exec(db, mark, err))
         return false;
-    for (int i = version; i < store_n_migrations; i++) {
-        if (!db_exec(db, store_migrations[i], err) || !set_version(db, i + 1, err))
+    for (int i = version; i < schema->n_migrations; i++) {
+        if (!db_exec(db, schema->migrations[i], err) || !set_version(db, i + 1, err))
             return error_wrap(err, "%s: schema %d", path, i + 1);
     }
     return true;
 }
 
-static bool bring_up_to_date(struct db *db, const char *path, struct error *err)
+static bool bring_up_to_date(struct db *db, const char *path, const struct schema *schema,
+                             struct error *err)
 {
     if (!db_exec(db, "BEGIN EXCLUSIVE", err))
         return error_wrap(err, "%s", path);
-    if (run_migrations(db, path, err) && db_exec(db, "COMMIT", err))
+    if (run_migrations(db, path, schema, err) && db_exec(db, "COMMIT", err))
         return true;
     sqlite3_exec(db->os, "ROLLBACK", NULL, NULL, NULL);
     return false;
 }
 
-bool migrate(struct db *db, const char *path, struct error *err)
+bool migrate(struct db *db, const char *path, const struct schema *schema, struct error *err)
 {
     int version;
 
-    return read_version(db, path, &version, err) &&
-           (version == store_n_migrations || bring_up_to_date(db, path, err));
+    return read_version(db, path, schema, &version, err) &&
+           (version == schema->n_migrations || bring_up_to_date(db, path, schema, err));
 }
 
 bool migrate_journal(struct db *db, const char *path, struct error *err)

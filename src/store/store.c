@@ -34,10 +34,13 @@ bool store_has_pragma(const struct store *s, struct str name)
 
 static bool open_file(struct store *s, struct error *err)
 {
-    if (!migrate_probe(s->path, err))
+    const struct schema schema = {store_migrations, store_n_migrations, STORE_APPLICATION_ID,
+                                  "MCP_MEMORY_SQLITE_PATH"};
+
+    if (!migrate_probe(s->path, &schema, err))
         return false;
     migrate_create(s->path);
-    return writer_open(s, err) && migrate(s->writer, s->path, err) &&
+    return writer_open(s, err) && migrate(s->writer, s->path, &schema, err) &&
            (store_has_pragma(s, STR("journal_mode")) ||
             migrate_journal(s->writer, s->path, err));
 }

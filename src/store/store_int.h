@@ -24,6 +24,13 @@
 extern const char *const store_migrations[]; /* generated from sql/ */
 extern const int store_n_migrations;
 
+struct schema { /* one kind of database file */
+    const char *const *migrations;
+    int n_migrations;
+    int application_id;
+    const char *setting; /* what names the file, for errors */
+};
+
 struct vectors; /* vectors.c */
 struct keeper;  /* keeper.c */
 
@@ -90,7 +97,9 @@ struct db {
     int64_t n_uses; /* a clock for used_at */
 };
 
-/* A reader's connection refuses to write. */
+/* With our settings, to a file that exists. */
+NODISCARD bool db_connect(const char *path, struct db **out, struct error *err);
+/* The same with those of the user. A reader's connection refuses to write. */
 NODISCARD bool db_open(const struct store *s, bool is_reader, struct db **out,
                        struct error *err);
 /* The same with flags and settings of the caller's. file is a path, or a URI if the flags say so; errors
@@ -199,10 +208,11 @@ void keeper_free(struct keeper *k); /* when it is done with what it is doing; ta
 /* -- migrate.c -------------------------------------------------------------------------------- */
 
 /* Refuses a file that is not ours without a change to it or its folder. */
-NODISCARD bool migrate_probe(const char *path, struct error *err);
+NODISCARD bool migrate_probe(const char *path, const struct schema *schema, struct error *err);
 void migrate_create(
     const char *path); /* an empty file for its owner only, unless there is one */
-NODISCARD bool migrate(struct db *db, const char *path, struct error *err);
+NODISCARD bool migrate(struct db *db, const char *path, const struct schema *schema,
+                       struct error *err);
 NODISCARD bool migrate_journal(struct db *db, const char *path, struct error *err); /* to WAL */
 
 /* -- filter.c --------------------------------------------------------------------------------- */
