@@ -87,7 +87,8 @@ struct auth_options {
     struct str api_key;          /* MCP_API_KEY: all scopes and spaces; empty: none */
     struct str registration_key; /* MCP_DCR_REGISTRATION_KEY; empty: open */
     bool is_registration_closed; /* clients come from the owner, or as metadata documents */
-    const struct str *redirect_hosts; /* clients may send people only there; none: anywhere */
+    const struct str *redirect_hosts; /* clients may send people only there, besides
+                                        loopback; none: anywhere */
     size_t n_redirect_hosts;
     const struct str
         *schemes; /* private-use redirect schemes; NULL: cursor, vscode, vscode-insiders */
@@ -171,6 +172,7 @@ enum auth_verdict {
     AUTH_NONE,      /* no credentials: 401, or anonymous where that is allowed */
     AUTH_MALFORMED, /* 400, invalid_request */
     AUTH_INVALID,   /* 401, invalid_token */
+    AUTH_FAILED, /* 503: the database does not answer; a 401 would make clients log in anew */
 };
 
 /* Looks at the Authorization header (empty: absent), else at X-API-Key. Bearer may carry an access token
