@@ -1,0 +1,267 @@
+/*
+ * test_cimd.c - clients that are named by a document: what it must say, when it is fetched, what if it cannot be.
+ */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/auth/world.h"
+
+#define URL    "https://app.example/client.json"
+#define HOSTED "https://claude.ai/oauth/mcp-oauth-client-metadata"
+#define CODE   "https://claude.ai/oauth/claude-code-client-metadata"
+#define GOOD                                                                                   \
+    "{\"client_id\":\"" URL "\",\"client_name\":\"App\",\"redirect_uris\":[\"" CALLBACK "\"]}"
+
+struct net { /* what the outside answers */
+    bool is_down;
+    struct auth_fetched answer;
+    int n_fetches;
+};
+
+static bool fetch(void *ctx, struct arena *a, struct str url, struct auth_fetched *out,
+                  struct error *err)
+{
+    struct net *net = ctx;
+
+    (void)a;
+    (void)url;
+    net->n_fetches++;
+    if (net->is_down)
+        return error_set(err, ERROR_UNAVAILABLE, "10.0.0.1 is private");
+    *out = net->answer;
+    return true;
+}
+
+static struct net net_of(const char *body)
+{
+    return (struct net){
+        .answer = {200, STR("application/json; charset=utf-8"), str_c(body), -1}};
+}
+
+static void world_of(struct world *w, struct net *net)
+{
+    world_init(w, &(struct auth_options){.fetch = net ? fetch : NULL, .fetch_ctx = net});
+}
+
+TEST(a_document_makes_a_client)
+{
+    struct net net = net_of(GOOD);
+    AUTO(world_deinit)
+    struct world w;
+    struct asking q = {.client = URL};
+    struct auth_page page;
+
+    world_of(&w, &net);
+    CHECK(auth_authorize_is_slow(w.x, &w.r, str_c(world_query(&w, &q))));
+    page = world_authorize(&w, &q, &w.owner);
+    CHECK_INT(page.step, AUTH_CONSENT);
+    CHECK_STR(page.client_name, "App");
+    CHECK_STR(page.client_host, "app.example");
+    CHECK(page.is_verified);
+    CHECK(!auth_authorize_is_slow(w.x, &w.r, str_c(world_query(&w, &q))));
+    w.client = URL;
+    CHECK_INT(world_check(&w, world_access(&w), NULL), AUTH_OK);
+    CHECK_INT(net.n_fetches, 1);
+}
+
+TEST(documents_that_do_not_fit_are_refused)
+{
+    static const char *const rows[] = {
+        "",
+        "[]",
+        "not JSON",
+        "{\"client_id\":\"https://evil.example/c\",\"client_name\":\"A\",\"redirect_uris\":"
+        "[\"" CALLBACK "\"]}",
+        "{\"client_id\":\"" URL "/\",\"client_name\":\"A\",\"redirect_uris\":[\"" CALLBACK
+        "\"]}",
+        "{\"client_name\":\"A\",\"redirect_uris\":[\"" CALLBACK "\"]}",
+        "{\"client_id\":\"" URL "\",\"redirect_uris\":[\"" CALLBACK "\"]}",
+        "{\"client_id\":\"" URL "\",\"client_name\":\"A\"}",
+        "{\"client_id\":\"" URL "\",\"client_name\":\"A\",\"redirect_uris\":[\"http://evil\"]}",
+        "{\"client_id\":\"" URL "\",\"client_name\":\"A\",\"redirect_uris\":[\"" CALLBACK
+        "\"],\"client_secret\":\"x\"}",
+        "{\"client_id\":\"" URL "\",\"client_name\":\"A\",\"redirect_uris\":[\"" CALLBACK
+        "\"],\"client_secret_expires_at\":0}",
+        "{\"client_id\":\"" URL "\",\"client_name\":\"A\",\"redirect_uris\":[\"" CALLBACK
+        "\"],\"token_endpoint_auth_method\":\"client_secret_post\"}",
+        "{\"client_id\":\"" URL "\",\"client_name\":\"A\",\"redirect_uris\":[\"" CALLBACK
+        "\"],\"grant_types\":[\"client_credentials\"]}",
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct net net = net_of(rows[i]);
+        AUTO(world_deinit)
+        struct world w;
+        struct auth_page page;
+
+        world_of(&w, &net);
+        page = world_authorize(&w, &(struct asking){.client = URL}, &w.owner);
+        CHECK_INT(page.step, AUTH_ERROR_PAGE);
+        CHECK(page.location.ptr == NULL);
+        CHECK_INT(net.n_fetches, 1);
+    }
+}
+
+TEST(answers_that_are_no_document_are_refused_and_not_kept)
+{
+    struct net net = net_of(GOOD);
+    AUTO(world_deinit)
+    struct world w;
+    struct asking q = {.client = URL};
+
+    world_of(&w, &net);
+    net.answer.status = 302;
+    CHECK_INT(world_authorize(&w, &q, &w.owner).step, AUTH_ERROR_PAGE);
+    net.answer.status = 200;
+    net.answer.content_type = STR("text/html");
+    CHECK_INT(world_authorize(&w, &q, &w.owner).step, AUTH_ERROR_PAGE);
+    net.answer.content_type = STR("application/json");
+    net.is_down = true;
+    CHECK(!str_contains(world_authorize(&w, &q, &w.owner).text, STR("10.0.0.1")));
+    net.is_down = false;
+    CHECK_INT(world_authorize(&w, &q, &w.owner).step, AUTH_CONSENT);
+}
+
+TEST(no_bad_url_is_fetched)
+{
+    static const char *const urls[] = {
+        "https://app.example",          "https://app.example/",
+        "https://u:p@app.example/c",    "https://app.example/a/../c",
+        "https://app.example/c?x=1",    "https://app.example/c#x",
+        "https://app.example/%2e%2e/c", "https://",
+        "https://app.example:0/c",      "https://127.0.0.1 /c",
+    };
+    struct net net = net_of(GOOD);
+    AUTO(world_deinit)
+    struct world w;
+
+    world_of(&w, &net);
+    for (size_t i = 0; i < COUNT(urls); i++)
+        CHECK_INT(world_authorize(&w, &(struct asking){.client = urls[i]}, &w.owner).step,
+                  AUTH_ERROR_PAGE);
+    CHECK_INT(
+        world_authorize(&w, &(struct asking){.client = "http://app.example/c"}, &w.owner).step,
+        AUTH_ERROR_PAGE);
+    CHECK_INT(net.n_fetches, 0);
+}
+
+TEST(the_token_endpoint_never_fetches)
+{
+    struct net net = net_of(GOOD);
+    AUTO(world_deinit)
+    struct world w;
+
+    world_of(&w, &net);
+    CHECK_REFUSED(&w,
+                  world_token(&w, NULL,
+                              "grant_type=authorization_code&client_id=" URL
+                              "&code=x&code_verifier=" VERIFIER),
+                  401, "invalid_client");
+    CHECK_INT(net.n_fetches, 0);
+}
+
+TEST(a_document_is_read_again_when_it_is_old)
+{
+    struct net net = net_of(GOOD);
+    AUTO(world_deinit)
+    struct world w;
+    struct asking q = {.client = URL};
+
+    world_of(&w, &net);
+    net.answer.max_age_s = 0; /* five minutes at least */
+    (void)world_authorize(&w, &q, &w.owner);
+    w.r.now_ms += 299 * 1000;
+    (void)world_authorize(&w, &q, &w.owner);
+    CHECK_INT(net.n_fetches, 1);
+    w.r.now_ms += 1000;
+    net.answer.max_age_s = INT64_MAX; /* a day at most */
+    (void)world_authorize(&w, &q, &w.owner);
+    CHECK_INT(net.n_fetches, 2);
+    w.r.now_ms += 86400 * 1000;
+    (void)world_authorize(&w, &q, &w.owner);
+    CHECK_INT(net.n_fetches, 3);
+}
+
+TEST(nobody_is_hammered_through_us)
+{
+    struct net net = {.is_down = true};
+    AUTO(world_deinit)
+    struct world w;
+
+    world_of(&w, &net);
+    for (size_t i = 0; i < 200; i++)
+        (void)world_authorize(
+            &w,
+            &(struct asking){.client = arena_printf(&w.a, "https://app.example/%zu", i).ptr},
+            &w.owner);
+    CHECK(net.n_fetches > 1 && net.n_fetches <= 10);
+}
+
+TEST(claudes_documents_are_known_without_the_net)
+{
+    struct net net = {.is_down = true};
+    struct net *nets[] = {NULL, &net};
+
+    for (size_t i = 0; i < COUNT(nets); i++) {
+        AUTO(world_deinit)
+        struct world w;
+        struct auth_page page;
+
+        world_of(&w, nets[i]);
+        page = world_authorize(&w, &(struct asking){.client = HOSTED}, &w.owner);
+        CHECK_INT(page.step, AUTH_CONSENT);
+        CHECK_STR(page.client_name, "Claude");
+        page = world_authorize(
+            &w,
+            &(struct asking){.client = HOSTED,
+                             .redirect_uri = "https://claude.com/api/mcp/auth_callback"},
+            &w.owner);
+        CHECK_INT(page.step, AUTH_CONSENT);
+        page = world_authorize(
+            &w,
+            &(struct asking){.client = CODE, .redirect_uri = "http://localhost:4711/callback"},
+            &w.owner);
+        CHECK_INT(page.step, AUTH_CONSENT);
+        CHECK(page.is_local);
+        page = world_authorize(
+            &w, &(struct asking){.client = HOSTED, .redirect_uri = "https://evil.example"},
+            &w.owner);
+        CHECK_INT(page.step, AUTH_ERROR_PAGE);
+        w.client = HOSTED;
+        CHECK_INT(world_check(&w, world_access(&w), NULL), AUTH_OK);
+    }
+}
+
+TEST(a_remembered_consent_is_asked_again_when_more_is_asked_for)
+{
+    AUTO(world_deinit)
+    struct world w;
+    struct asking q = {.client = HOSTED, .scope = "read offline_access"};
+    struct auth_page page;
+
+    world_of(&w, NULL);
+    (void)world_consent(&w, &q, &w.owner,
+                        &(struct auth_decision){.is_granted = true, .is_remembered = true});
+    page = world_authorize(&w, &q, &w.owner);
+    CHECK_INT(page.step, AUTH_REDIRECT);
+    CHECK(param_of(&w, page.location, "code").len > 0);
+    CHECK_INT(world_authorize(&w, &q, &w.member).step, AUTH_CONSENT);
+    CHECK_INT(world_authorize(&w, &q, NULL).step, AUTH_LOG_IN);
+    q.scope = "read write";
+    CHECK_INT(world_authorize(&w, &q, &w.owner).step, AUTH_CONSENT);
+    q.scope = "read";
+    q.redirect_uri = "https://claude.com/api/mcp/auth_callback";
+    CHECK_INT(world_authorize(&w, &q, &w.owner).step, AUTH_CONSENT);
+}
+
+TEST(a_consent_for_a_program_on_the_machine_is_never_remembered)
+{
+    AUTO(world_deinit)
+    struct world w;
+    struct asking q = {.client = CODE, .redirect_uri = "http://localhost:4711/callback"};
+
+    world_of(&w, NULL);
+    (void)world_consent(&w, &q, &w.owner,
+                        &(struct auth_decision){.is_granted = true, .is_remembered = true});
+    CHECK_INT(world_authorize(&w, &q, &w.owner).step, AUTH_CONSENT);
+}
+
+TEST_MAIN()
