@@ -265,6 +265,16 @@ void auth_close(struct auth *x)
 
 /* -- audit ------------------------------------------------------------------------------------- */
 
+void say(const struct auth_request *r, const char *event, struct str subject, struct str client,
+         struct str detail)
+{
+    char q1[LOG_QUOTE_MAX], q2[LOG_QUOTE_MAX], q3[LOG_QUOTE_MAX], q4[LOG_QUOTE_MAX];
+
+    log_event(LOG_INFO, "oauth", "step=%s subject=%s client=%s ip=%s detail=%s", event,
+              log_quote(subject, q1), log_quote(client, q2), log_quote(r->peer, q3),
+              log_quote(detail, q4));
+}
+
 void note(struct auth *x, const struct auth_request *r, const char *event, struct str subject,
           struct str client, struct str detail)
 {
@@ -274,14 +284,12 @@ void note(struct auth *x, const struct auth_request *r, const char *event, struc
                                      .client = client,
                                      .peer = r->peer,
                                      .detail = detail};
-    char q1[LOG_QUOTE_MAX], q2[LOG_QUOTE_MAX], q3[LOG_QUOTE_MAX];
+    char quoted[LOG_QUOTE_MAX];
     struct error err = {0};
 
-    log_event(LOG_INFO, "oauth", "step=%s subject=%s client=%s ip=" STR_FMT " detail=%s", event,
-              log_quote(subject, q1), log_quote(client, q2), STR_ARG(r->peer),
-              log_quote(detail, q3));
+    say(r, event, subject, client, detail);
     if (!auth_store_log(x->store, &row, &err))
-        log_event(LOG_WARN, "oauth.audit", "error=%s", log_quote(str_c(err.text), q1));
+        log_event(LOG_WARN, "oauth.audit", "error=%s", log_quote(str_c(err.text), quoted));
 }
 
 bool auth_audit(struct auth *x, struct arena *a, int64_t before_seq, size_t max,

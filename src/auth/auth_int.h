@@ -165,7 +165,10 @@ NODISCARD bool keys_active(struct auth *x, int64_t now_ms, struct crypto_key **o
 NODISCARD bool keys_find(struct auth *x, struct str kid, int64_t now_ms,
                          struct crypto_key **out, struct error *err);
 
-/* Into the audit and the log; a failure to write only loses the row. */
+/* A line in the log: for what strangers can cause at will, who must not fill the disk. */
+void say(const struct auth_request *r, const char *event, struct str subject, struct str client,
+         struct str detail);
+/* Into the audit as well; a failure to write only loses the row. */
 void note(struct auth *x, const struct auth_request *r, const char *event, struct str subject,
           struct str client, struct str detail);
 

@@ -108,7 +108,7 @@ struct stored_client *client_authenticate(struct auth *x, const struct auth_requ
     if (!str_eq_c(c->method, given.method))
         return refuse(r, &given, "not the registered token_endpoint_auth_method", out);
     if (!str_eq(c->method, STR("none")) && !is_secret_right(r->arena, c, given.secret)) {
-        note(x, r, "client.secret_wrong", STR(""), c->id, STR(""));
+        say(r, "client.secret_wrong", STR(""), c->id, STR(""));
         return refuse(r, &given, "wrong client secret", out);
     }
     return c;

@@ -66,11 +66,18 @@ static struct str normal_name(struct arena *a, struct str name)
     return text_is_utf8(name) ? text_lower(a, text_strip(name)) : STR("");
 }
 
+/* Others that act under a name of their own. */
+static const struct str reserved[] = {STR_INIT("local"), STR_INIT("anonymous"),
+                                      STR_INIT("api_key"), STR_INIT("setup")};
+
 static bool check_name(struct str name, struct error *err)
 {
     struct str rest = name;
     uint32_t c;
 
+    if (str_is_among(name, reserved, COUNT(reserved)) || str_starts(name, STR(PREFIX_CLIENT)))
+        return error_set(err, ERROR_INVALID, "the name '" STR_FMT "' is reserved",
+                         STR_ARG(name));
     if (!name.len || text_count(name) > AUTH_ACCOUNT_MAX_CHARS)
         return error_set(err, ERROR_INVALID, "a name has 1 to %d characters",
                          AUTH_ACCOUNT_MAX_CHARS);

@@ -13,6 +13,8 @@
 
 #define RECENT_MS  ((int64_t)60 * 1000)
 #define RECENT_MAX 30 /* registrations from one address: hosted clients share theirs */
+#define FLOW_MS    ((int64_t)3600 * 1000) /* in which a person has agreed, or will not any more */
+#define EVICT_MAX  100
 
 static bool bad_field(struct error *err, const char **out_error, const char *why)
 {
@@ -175,23 +177,31 @@ static bool may_register(struct auth *x, const struct auth_request *r, struct st
     return false;
 }
 
+static void refuse_full(const struct auth_request *r, bool is_address, struct auth_answer *out)
+{
+    answer_error(r, is_address ? 429 : 503, "temporarily_unavailable",
+                 is_address ? "too many registrations from this address"
+                            : "too many clients; unused ones go after a while",
+                 out);
+    out->retry_after_s = is_address ? 60 : 3600;
+}
+
+/* Where it is full, clients that nobody agreed to in an hour make room. */
 static bool is_room(struct auth *x, const struct auth_request *r, struct auth_answer *out)
 {
     struct error err = {0};
-    int64_t n_all, n_recent;
+    int64_t n_all, n_recent, n_gone = 1;
 
     if (!auth_store_clients_count(x->store, r->peer, r->now_ms - RECENT_MS, &n_all, &n_recent,
-                                  &err)) {
+                                  &err) ||
+        (n_all >= AUTH_CLIENTS_MAX &&
+         !auth_store_clients_evict(x->store, r->now_ms - FLOW_MS, EVICT_MAX, &n_gone, &err))) {
         answer_failure(r, "register", &err, out);
         return false;
     }
-    if (n_recent < RECENT_MAX && n_all < AUTH_CLIENTS_MAX)
+    if (n_recent < RECENT_MAX && n_gone > 0)
         return true;
-    answer_error(r, n_recent >= RECENT_MAX ? 429 : 503, "temporarily_unavailable",
-                 n_recent >= RECENT_MAX ? "too many registrations from this address"
-                                        : "too many clients; unused ones go after a day",
-                 out);
-    out->retry_after_s = n_recent >= RECENT_MAX ? 60 : 3600;
+    refuse_full(r, n_recent >= RECENT_MAX, out);
     return false;
 }
 

@@ -169,7 +169,7 @@ static bool check_code(const struct call *c, const struct stored_code *code)
         why = "the code is for another server";
     if (!why)
         return true;
-    note(c->x, c->r, "token.refused", STR(""), c->client->id, str_c(why));
+    say(c->r, "token.refused", STR(""), c->client->id, str_c(why));
     fail(c, "invalid_grant", why);
     return false;
 }

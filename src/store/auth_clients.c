@@ -109,6 +109,21 @@ bool auth_store_clients_count(struct auth_store *s, struct str peer, int64_t sin
     return true;
 }
 
+bool auth_store_clients_evict(struct auth_store *s, int64_t until_ms, int max, int64_t *out_n,
+                              struct error *err)
+{
+    MUTEX_SCOPE(&s->lock);
+
+    if (!auth_do(s->db, "make room for clients",
+                 "DELETE FROM client WHERE id IN (SELECT id FROM client"
+                 " WHERE origin = 'registered' AND used_ms = 0 AND created_ms <= ?1"
+                 " ORDER BY created_ms LIMIT ?2)",
+                 VALUES(INT(until_ms), INT(max)), err))
+        return false;
+    *out_n = sqlite3_changes(s->db);
+    return true;
+}
+
 bool auth_store_consent_put(struct auth_store *s, const struct stored_consent *c,
                             struct error *err)
 {

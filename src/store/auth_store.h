@@ -82,6 +82,10 @@ NODISCARD bool auth_store_client_delete(struct auth_store *s, struct str id, boo
 NODISCARD bool auth_store_clients_count(struct auth_store *s, struct str peer, int64_t since_ms,
                                         int64_t *out_all, int64_t *out_recent,
                                         struct error *err);
+/* Makes room: removes up to max clients that registered themselves until then and never got a token, the oldest
+ * first. */
+NODISCARD bool auth_store_clients_evict(struct auth_store *s, int64_t until_ms, int max,
+                                        int64_t *out_n, struct error *err);
 
 struct stored_consent {
     struct str account, client, redirect_uri, scopes, spaces, resource;

@@ -54,6 +54,7 @@ TEST(a_link_makes_an_account_that_is_logged_in)
     CHECK(!auth_link_use(w.x, &w.r, link, STR("a b"), STR(PASSWORD), &token, &err));
     CHECK(!auth_link_use(w.x, &w.r, link, STR("<b>"), STR(PASSWORD), &token, &err));
     CHECK(!auth_link_use(w.x, &w.r, link, STR(""), STR(PASSWORD), &token, &err));
+    CHECK(!auth_link_use(w.x, &w.r, link, STR("API_key"), STR(PASSWORD), &token, &err));
     CHECK_INT(err.kind, ERROR_INVALID);
     CHECK(!auth_link_use(w.x, &w.r, link, STR("ANN"), STR(PASSWORD), &token, &err));
     CHECK_INT(err.kind, ERROR_CONFLICT);

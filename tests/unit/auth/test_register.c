@@ -146,6 +146,29 @@ TEST(one_address_registers_some_clients_a_minute)
     CHECK_INT(post(&w, "{" URIS "}").status, 201);
 }
 
+/* A stranger who fills the place keeps others out for an hour, not for good. */
+TEST(a_full_house_makes_room)
+{
+    WORLD(w);
+    struct error err = {0};
+    struct auth_answer a;
+
+    for (int i = 0; i < AUTH_CLIENTS_MAX; i++)
+        CHECK_OK(
+            auth_store_client_put(w.x->store,
+                                  &(struct stored_client){.id = arena_printf(&w.a, "c%d", i),
+                                                          .origin = STR("registered"),
+                                                          .peer = STR("198.51.100.1"),
+                                                          .created_ms = START_MS},
+                                  &err),
+            err);
+    a = post(&w, "{" URIS "}");
+    CHECK_INT(a.status, 503);
+    CHECK(a.retry_after_s > 0);
+    w.r.now_ms += 3600 * 1000;
+    CHECK_INT(post(&w, "{" URIS "}").status, 201);
+}
+
 TEST(clients_without_use_go_after_a_day)
 {
     WORLD(w);
