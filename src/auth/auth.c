@@ -64,9 +64,9 @@ struct str token_successor(struct auth *x, struct arena *a, struct str token)
 
 static struct signing_key *find_key(struct auth *x, struct str kid)
 {
-    for (size_t i = 0; i < x->n_keys; i++) {
-        if (str_eq(crypto_key_id(x->keys[i].key), kid))
-            return &x->keys[i];
+    for (size_t i = 0; i < x->keys.len; i++) {
+        if (str_eq(crypto_key_id(x->keys.ptr[i].key), kid))
+            return &x->keys.ptr[i];
     }
     return NULL;
 }
@@ -74,20 +74,18 @@ static struct signing_key *find_key(struct auth *x, struct str kid)
 static bool take_key(struct auth *x, const struct stored_signing_key *stored, struct error *err)
 {
     struct signing_key *k = find_key(x, stored->kid);
+    struct signing_key fresh = {0};
 
-    if (!k && x->n_keys == KEYS_MAX)
-        return error_set(err, ERROR_LIMIT, "more than %d signing keys", KEYS_MAX);
     if (!k) {
-        k = &x->keys[x->n_keys];
-        *k = (struct signing_key){0};
-        if (!crypto_key_load(stored->pem, &k->key, err))
+        if (!crypto_key_load(stored->pem, &fresh.key, err))
             return error_wrap(err, "signing key");
-        x->n_keys++;
+        VEC_PUSH(&x->keys, fresh);
+        k = &x->keys.ptr[x->keys.len - 1];
     }
     k->until_ms = stored->retired_ms ? stored->until_ms : 0;
     k->is_gone = false;
     if (!stored->retired_ms && !x->options.private_key.len)
-        x->active = (size_t)(k - x->keys);
+        x->active = (size_t)(k - x->keys.ptr);
     return true;
 }
 
@@ -99,8 +97,8 @@ static bool load_keys(struct auth *x, int64_t now_ms, struct error *err)
 
     if (!auth_store_signing_keys(x->store, &a, now_ms, &stored, &n, err))
         return false;
-    for (size_t i = first; i < x->n_keys; i++)
-        x->keys[i].is_gone = true;
+    for (size_t i = first; i < x->keys.len; i++)
+        x->keys.ptr[i].is_gone = true;
     for (size_t i = 0; i < n; i++) {
         if (!take_key(x, &stored[i], err))
             return false;
@@ -128,9 +126,9 @@ bool keys_active(struct auth *x, int64_t now_ms, struct crypto_key **out, struct
 
     if (!follow_keys(x, now_ms, err))
         return false;
-    if (x->active >= x->n_keys || x->keys[x->active].is_gone)
+    if (x->active >= x->keys.len || x->keys.ptr[x->active].is_gone)
         return error_set(err, ERROR_INTERNAL, "no signing key");
-    *out = x->keys[x->active].key;
+    *out = x->keys.ptr[x->active].key;
     return true;
 }
 
@@ -211,14 +209,15 @@ static void copy_options(struct auth *x, const struct auth_options *o)
 
 static bool open_keys(struct auth *x, struct error *err)
 {
+    struct signing_key first = {0};
     struct crypto_key *key;
 
     if (!x->options.private_key.len)
         return add_key(x, x->options.now_ms, true, err) &&
                keys_active(x, x->options.now_ms, &key, err);
-    if (!crypto_key_load(x->options.private_key, &x->keys[0].key, err))
+    if (!crypto_key_load(x->options.private_key, &first.key, err))
         return error_wrap(err, "MCP_OAUTH_PRIVATE_KEY");
-    x->n_keys = 1;
+    VEC_PUSH(&x->keys, first);
     return keys_active(x, x->options.now_ms, &key, err);
 }
 
@@ -253,8 +252,9 @@ void auth_close(struct auth *x)
         return;
     checked_clear(x);
     map_deinit(&x->checked);
-    for (size_t i = 0; i < x->n_keys; i++)
-        crypto_key_free(x->keys[i].key);
+    for (size_t i = 0; i < x->keys.len; i++)
+        crypto_key_free(x->keys.ptr[i].key);
+    VEC_DEINIT(&x->keys);
     auth_store_close(x->store);
     mutex_deinit(&x->fetch_lock);
     mutex_deinit(&x->check_lock);

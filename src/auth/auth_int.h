@@ -11,12 +11,12 @@
 
 #include "base/map.h"
 #include "base/thread.h"
+#include "base/vec.h"
 #include "crypto/crypto.h"
 #include "store/auth_store.h"
 
 #define SCOPES_ALL     ((unsigned)SCOPE_READ | SCOPE_WRITE | SCOPE_ADMIN)
 #define SCOPES_DEFAULT ((unsigned)SCOPE_READ | SCOPE_WRITE)
-#define KEYS_MAX       32   /* signing keys, old ones included */
 #define CHECKED_MAX    4096 /* credentials that are remembered as good */
 #define FETCHES_MAX    64   /* remembered, to be no amplifier */
 
@@ -133,9 +133,8 @@ struct auth {
     struct str derive_key; /* of refresh successors and CSRF tokens */
     unsigned char api_key_hash[CRYPTO_SHA256_BYTES];
 
-    struct mutex key_lock; /* guards the next four */
-    struct signing_key keys[KEYS_MAX];
-    size_t n_keys;
+    struct mutex key_lock; /* guards the next three */
+    struct VEC(struct signing_key) keys;
     size_t active; /* index of the key that signs */
     int64_t keys_validity;
 

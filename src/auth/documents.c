@@ -65,8 +65,8 @@ static json_t *key_set(struct auth *x, int64_t now_ms, struct error *err)
         return NULL;
     }
     MUTEX_SCOPE(&x->key_lock);
-    for (size_t i = 0; i < x->n_keys; i++) {
-        const struct signing_key *k = &x->keys[i];
+    for (size_t i = 0; i < x->keys.len; i++) {
+        const struct signing_key *k = &x->keys.ptr[i];
         json_t *jwk = NULL;
 
         if (k->is_gone || (k->until_ms && k->until_ms <= now_ms))

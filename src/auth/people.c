@@ -220,9 +220,10 @@ bool auth_login(struct auth *x, const struct auth_request *r, struct str name,
     if (!auth_store_account(x->store, r->arena, normal, &p, err))
         return false;
     is_right = crypto_password_check(str_sub(password, 0, AUTH_PASSWORD_MAX_BYTES + 1),
-                                     p ? p->password_hash : STR("")) &&
-               !p->is_disabled;
-    return finish_login(x, r, &g, is_right ? p : NULL, out, out_token, err);
+                                     p ? p->password_hash : STR(""));
+    if (!is_right || !p || p->is_disabled)
+        p = NULL;
+    return finish_login(x, r, &g, p, out, out_token, err);
 }
 
 static bool find_owner(struct auth *x, struct arena *a, const struct stored_account **out,

@@ -470,27 +470,27 @@ static bool may_use(const struct stored_client *c, size_t i)
 }
 
 void auth_token(struct auth *x, const struct auth_request *r, struct str authorization,
-                struct str text, struct auth_answer *out)
+                struct str form, struct auth_answer *out)
 {
-    struct form form;
-    struct call c = {x, r, &form, NULL, out};
+    struct form fields;
+    struct call c = {x, r, &fields, NULL, out};
     struct str type;
     struct error err = {0};
 
-    if (!form_parse(r->arena, text, &form, &err)) {
+    if (!form_parse(r->arena, form, &fields, &err)) {
         fail(&c, "invalid_request", "the form is malformed or too long");
         return;
     }
-    if (form_repeated(&form, "resource").ptr) {
+    if (form_repeated(&fields, "resource").ptr) {
         fail(&c, "invalid_request", "a parameter came twice");
         return;
     }
-    type = form_get(&form, "grant_type");
+    type = form_get(&fields, "grant_type");
     if (!type.len) {
         fail(&c, "invalid_request", "grant_type is missing");
         return;
     }
-    c.client = client_authenticate(x, r, authorization, &form, out);
+    c.client = client_authenticate(x, r, authorization, &fields, out);
     if (!c.client)
         return;
     for (size_t i = 0; i < COUNT(grants); i++) {

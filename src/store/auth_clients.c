@@ -120,7 +120,7 @@ bool auth_store_clients_evict(struct auth_store *s, int64_t until_ms, int max, i
                  " ORDER BY created_ms LIMIT ?2)",
                  VALUES(INT(until_ms), INT(max)), err))
         return false;
-    *out_n = sqlite3_changes(s->db);
+    *out_n = sqlite3_changes(s->db->os);
     return true;
 }
 

@@ -168,14 +168,14 @@ TEST(a_document_is_read_again_when_it_is_old)
     world_of(&w, &net);
     net.answer.max_age_s = 0; /* five minutes at least */
     (void)world_authorize(&w, &q, &w.owner);
-    w.r.now_ms += 299 * 1000;
+    w.r.now_ms += (int64_t)299 * 1000;
     (void)world_authorize(&w, &q, &w.owner);
     CHECK_INT(net.n_fetches, 1);
     w.r.now_ms += 1000;
     net.answer.max_age_s = INT64_MAX; /* a day at most */
     (void)world_authorize(&w, &q, &w.owner);
     CHECK_INT(net.n_fetches, 2);
-    w.r.now_ms += 86400 * 1000;
+    w.r.now_ms += (int64_t)86400 * 1000;
     (void)world_authorize(&w, &q, &w.owner);
     CHECK_INT(net.n_fetches, 3);
 }

@@ -142,7 +142,7 @@ TEST(one_address_registers_some_clients_a_minute)
     w.r.peer = STR("203.0.113.9");
     CHECK_INT(post(&w, "{" URIS "}").status, 201);
     w.r.peer = STR("160.79.104.10");
-    w.r.now_ms += 60 * 1000;
+    w.r.now_ms += (int64_t)60 * 1000;
     CHECK_INT(post(&w, "{" URIS "}").status, 201);
 }
 
@@ -165,7 +165,7 @@ TEST(a_full_house_makes_room)
     a = post(&w, "{" URIS "}");
     CHECK_INT(a.status, 503);
     CHECK(a.retry_after_s > 0);
-    w.r.now_ms += 3600 * 1000;
+    w.r.now_ms += (int64_t)3600 * 1000;
     CHECK_INT(post(&w, "{" URIS "}").status, 201);
 }
 

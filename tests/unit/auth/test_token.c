@@ -325,7 +325,7 @@ TEST(a_refresh_token_is_replaced)
     struct str one = first_refresh(&w), two = next_refresh(&w, one), three;
 
     CHECK(!str_eq(one, two));
-    w.r.now_ms += 3600 * 1000;
+    w.r.now_ms += (int64_t)3600 * 1000;
     three = next_refresh(&w, two);
     CHECK(!str_eq(two, three));
     CHECK_INT(
@@ -339,9 +339,9 @@ TEST(for_two_minutes_the_token_before_still_succeeds)
     WORLD(w);
     struct str one = first_refresh(&w), two = next_refresh(&w, one);
 
-    w.r.now_ms += 33 * 1000;
+    w.r.now_ms += (int64_t)33 * 1000;
     CHECK_VIEW(next_refresh(&w, one), two);
-    w.r.now_ms += 43 * 1000;
+    w.r.now_ms += (int64_t)43 * 1000;
     CHECK_VIEW(next_refresh(&w, one), two);
     w.r.now_ms = START_MS + AUTH_GRACE_MS;
     CHECK_VIEW(next_refresh(&w, one), two);
