@@ -149,7 +149,7 @@ static bool get(struct server *s, const char *resolve, const char *url,
 }
 #define SERVER(name)                                                                           \
     AUTO(server_deinit) struct server name;                                                    \
-    server_init(&name)
+    server_init(&(name))
 
 /* -- fetching ---------------------------------------------------------------------------------- */
 
