@@ -82,7 +82,8 @@ static size_t depth_of(const struct search *s)
                                     MEMORY_OFFSET_MAX + MEMORY_SEARCH_MAX + 1};
     size_t i = 0;
 
-    while (depths[i] <= s->wanted) /* one more tells whether there is a next page */
+    while (i < COUNT(depths) - 1 &&
+           depths[i] <= s->wanted) /* one more tells whether there is a next page */
         i++;
     return depths[i];
 }
