@@ -296,6 +296,20 @@ bool auth_authorize_is_slow(struct auth *x, const struct auth_request *r, struct
             c->fresh_until_ms <= r->now_ms);
 }
 
+/* The request, and what this person may give. False: *out is the answer already, or nobody is logged in. */
+static bool read_for_person(struct auth *x, const struct auth_request *r, struct str query,
+                            const struct auth_session *who, struct asked *q,
+                            struct str *out_spaces, struct auth_page *out)
+{
+    if (!read_request(x, r, query, q, out))
+        return false;
+    if (!who) {
+        describe(r, q, AUTH_LOG_IN, out);
+        return false;
+    }
+    return bound_by(r, &who->account, q, out_spaces, out);
+}
+
 void auth_authorize(struct auth *x, const struct auth_request *r, struct str query,
                     const struct auth_session *who, struct auth_page *out)
 {
@@ -303,13 +317,7 @@ void auth_authorize(struct auth *x, const struct auth_request *r, struct str que
     struct str spaces;
     struct given g;
 
-    if (!read_request(x, r, query, &q, out))
-        return;
-    if (!who) {
-        describe(r, &q, AUTH_LOG_IN, out);
-        return;
-    }
-    if (!bound_by(r, &who->account, &q, &spaces, out))
+    if (!read_for_person(x, r, query, who, &q, &spaces, out))
         return;
     if (is_remembered(x, r, &q, who->account.name, spaces, &g)) {
         note(x, r, "consent.remembered", who->account.name, q.client->id, STR(""));
@@ -346,13 +354,7 @@ void auth_consent(struct auth *x, const struct auth_request *r, struct str query
     struct str spaces;
     struct given g;
 
-    if (!read_request(x, r, query, &q, out))
-        return;
-    if (!who) {
-        describe(r, &q, AUTH_LOG_IN, out);
-        return;
-    }
-    if (!bound_by(r, &who->account, &q, &spaces, out))
+    if (!read_for_person(x, r, query, who, &q, &spaces, out))
         return;
     g.scopes = d->scopes ? q.scopes.bits & scopes_close(d->scopes) : q.scopes.bits;
     g.spaces = d->spaces.len ? words_common(r->arena, d->spaces, spaces) : spaces;
