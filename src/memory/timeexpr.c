@@ -1,16 +1,20 @@
 /*
  * timeexpr.c - time expressions: words, ranges out of two times, and the doors.
  *
- *   range = "between" time "and" time | ["from"] time ("to"|"until"|"till"|"-") time
+ *   range = "between" time "and" time | ["from"|"since"] time ("to"|"until"|"till"|"-") time
  *         | ("since"|"after"|"until"|"till"|"before") time | time
  *
- * The expression may stand inside a longer text; of all places the one where most words match wins,
- * the first of equals. A range that lies wholly in the future is no answer: memories have no future.
+ * A given expression must be understood whole, but for words that change nothing: deleting goes by it, and
+ * "everything except march 2024" is not March. Taken out of a question, it may stand anywhere; of all places
+ * the one where most words match wins, the first of equals, and what a "not" precedes is left where it is.
+ * A range that lies wholly in the future is no answer: memories have no future.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "memory/timeexpr_int.h"
 
 #include "text/text.h"
+
+#define YEAR_MS ((int64_t)365 * 24 * 3600 * 1000)
 
 bool token_is(const struct scan *s, size_t i, const char *word)
 {
@@ -89,7 +93,7 @@ static struct scan tokenise(struct arena *a, struct str text, int64_t now_ms)
             tokens[n++] = make_token(a, text, from, text.len - rest.len, kind, is_glued);
         is_glued = kind != CHAR_SPACE;
     }
-    return (struct scan){tokens, n, now_ms, day_of(now_ms)};
+    return (struct scan){tokens, n, rest.len > 0, now_ms, day_of(now_ms)};
 }
 
 /* -- ranges ----------------------------------------------------------------------------------- */
@@ -103,11 +107,42 @@ static bool is_any(const struct scan *s, size_t i, const char *const *words, siz
     return false;
 }
 
+/* What time_atom() says to somebody at then_ms. */
+static size_t time_atom_by(const struct scan *s, size_t i, int64_t then_ms, struct span *out)
+{
+    struct scan then = *s;
+
+    then.now_ms = then_ms;
+    then.today = day_of(then_ms);
+    return time_atom(&then, i, out);
+}
+
+/*
+ * A year that only one of two times names is the other's too: "march to may 2024", "from november 2023 to
+ * january". The first is then the latest before the second, the second the earliest after the first.
+ */
+static bool share_year(const struct scan *s, size_t first_at, struct span *first,
+                       size_t second_at, struct span *second)
+{
+    struct span again = {0};
+
+    if (first->is_bare && second->has_year) {
+        if (!time_atom_by(s, first_at, second->until_ms - 1, &again))
+            return false;
+        *first = again;
+    } else if (first->has_year && second->is_bare) {
+        if (!time_atom_by(s, second_at, first->from_ms + YEAR_MS - 1, &again))
+            return false;
+        *second = again;
+    }
+    return true;
+}
+
 /* "X to Y" from token i on, with or without a word before; 0 for none. */
 static size_t range_of_two(const struct scan *s, size_t i, struct span *out)
 {
     static const char *const joints[] = {"to", "until", "till", "through", "-"};
-    size_t n = token_is(s, i, "between") || token_is(s, i, "from");
+    size_t n = token_is(s, i, "between") || token_is(s, i, "from") || token_is(s, i, "since");
     bool is_between = token_is(s, i, "between");
     struct span first, second;
     size_t n_first = time_atom(s, i + n, &first), n_second;
@@ -117,9 +152,9 @@ static size_t range_of_two(const struct scan *s, size_t i, struct span *out)
         !(is_between ? token_is(s, joint, "and") : is_any(s, joint, joints, COUNT(joints))))
         return 0;
     n_second = time_atom(s, joint + 1, &second);
-    if (!n_second)
+    if (!n_second || !share_year(s, i + n, &first, joint + 1, &second))
         return 0;
-    *out = (struct span){first.from_ms, second.until_ms, false};
+    *out = (struct span){.from_ms = first.from_ms, .until_ms = second.until_ms};
     if (out->until_ms && out->until_ms <= out->from_ms) /* "from november to january" */
         return 0;
     return n + n_first + 1 + n_second;
@@ -139,9 +174,9 @@ static size_t range_of_one(const struct scan *s, size_t i, struct span *out)
     if (!n)
         return 0;
     if (is_since || is_after)
-        *out = (struct span){is_since ? span.from_ms : span.until_ms, 0, false};
+        *out = (struct span){.from_ms = is_since ? span.from_ms : span.until_ms};
     else
-        *out = (struct span){0, is_until ? span.until_ms : span.from_ms, false};
+        *out = (struct span){.until_ms = is_until ? span.until_ms : span.from_ms};
     return n + 1;
 }
 
@@ -177,21 +212,54 @@ static bool find_range(const struct scan *s, bool skip_weak, struct span *out, s
     return *out_n > 0;
 }
 
+#define TIME_EXAMPLES                                                                          \
+    "try 'yesterday', 'last week', '3 days ago', 'last friday', 'since may', 'march 2024', "   \
+    "'Q1 2024', 'between 2024-01-01 and 2024-02-01'"
+
+/* What stands beside an expression without changing its meaning. */
+static bool is_filler(const struct scan *s, size_t i)
+{
+    static const char *const words[] = {"from", "in", "during", "on", "of", "the", "over",
+                                        "at",   ",",  ".",      "!",  "?",  "\"",  "'"};
+
+    return is_any(s, i, words, COUNT(words));
+}
+
+/* The first word outside of the n tokens from `at` on that means something, or NULL. */
+static const struct token *not_understood(const struct scan *s, size_t at, size_t n)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        if ((i < at || i >= at + n) && !is_filler(s, i))
+            return &s->tokens[i];
+    }
+    return NULL;
+}
+
 bool memory_parse_time_expr(struct str text, int64_t now_ms, int64_t *out_from_ms,
                             int64_t *out_until_ms, struct error *err)
 {
     AUTO_ARENA a = {0};
-    struct scan s = tokenise(&a, text_first(text, TIME_EXPR_MAX_CHARS), now_ms);
+    struct scan s = tokenise(&a, text, now_ms);
+    struct str shown = text_first(text, 60);
+    const struct token *odd;
     struct span span;
     size_t at, n;
 
-    if (!find_range(&s, false, &span, &at, &n))
+    if (s.is_cut || text_count(text) > TIME_EXPR_MAX_CHARS)
         return error_set(err, ERROR_INVALID,
                          "the time '" STR_FMT
-                         "' is not understood; try 'yesterday', 'last week', "
-                         "'3 days ago', 'last friday', 'since may', 'march 2024', 'Q1 2024', "
-                         "'between 2024-01-01 and 2024-02-01'",
-                         STR_ARG(text_first(text, 60)));
+                         "…' has more than %d words or %d characters; " TIME_EXAMPLES,
+                         STR_ARG(shown), TIME_TOKENS_MAX, TIME_EXPR_MAX_CHARS);
+    if (!find_range(&s, false, &span, &at, &n))
+        return error_set(err, ERROR_INVALID,
+                         "the time '" STR_FMT "' is not understood; " TIME_EXAMPLES,
+                         STR_ARG(shown));
+    odd = not_understood(&s, at, n);
+    if (odd)
+        return error_set(err, ERROR_INVALID,
+                         "'" STR_FMT "' in the time '" STR_FMT
+                         "' is not understood; " TIME_EXAMPLES,
+                         STR_ARG(text_first(odd->text, 20)), STR_ARG(shown));
     *out_from_ms = span.from_ms;
     *out_until_ms = span.until_ms;
     return true;
@@ -208,6 +276,17 @@ static size_t leading_words(const struct scan *s, size_t at)
     return n;
 }
 
+/* What follows is not meant: "everything except march 2024", "not yesterday", "-3 days ago". */
+static bool is_negation(const struct scan *s, size_t i)
+{
+    static const char *const words[] = {
+        "not",   "no",    "except", "excepting", "without", "excluding", "besides",
+        "never", "isn't", "wasn't", "than",      "unlike",  "beyond",    "outside"};
+
+    return is_any(s, i, words, COUNT(words)) ||
+           (token_is(s, i, "-") && i + 1 < s->n && s->tokens[i + 1].is_glued);
+}
+
 bool memory_extract_time_expr(struct arena *a, struct str text, int64_t now_ms,
                               int64_t *out_from_ms, int64_t *out_until_ms, struct str *out_rest)
 {
@@ -219,6 +298,8 @@ bool memory_extract_time_expr(struct arena *a, struct str text, int64_t now_ms,
     if (!find_range(&s, true, &span, &at, &n))
         return false;
     from = at - leading_words(&s, at);
+    if (from > 0 && is_negation(&s, from - 1))
+        return false;
     *out_from_ms = span.from_ms;
     *out_until_ms = span.until_ms;
     *out_rest = text_strip(

@@ -16,9 +16,14 @@
 
 enum unit { UNIT_MINUTE, UNIT_HOUR, UNIT_DAY, UNIT_WEEK, UNIT_MONTH, UNIT_YEAR, UNIT_NONE };
 
+static struct span since_until(int64_t from_ms, int64_t until_ms)
+{
+    return (struct span){.from_ms = from_ms, .until_ms = until_ms};
+}
+
 static struct span days(struct day from, struct day until)
 {
-    return (struct span){day_start(from), day_start(until), false};
+    return since_until(day_start(from), day_start(until));
 }
 
 static struct span one_day(struct day d)
@@ -34,6 +39,12 @@ static struct span month_of(int year, int month)
 static struct span year_of(int year)
 {
     return days((struct day){year, 1, 1}, (struct day){year + 1, 1, 1});
+}
+
+static struct span with_year(struct span span)
+{
+    span.has_year = true;
+    return span;
 }
 
 static bool has_begun(const struct scan *s, struct span span)
@@ -133,7 +144,7 @@ static size_t part_of_day(const struct scan *s, size_t i, struct day d, struct s
     n += n && token_is(s, i + n, "the");
     for (size_t k = 0; k < COUNT(rows); k++) {
         if (token_is(s, i + n, rows[k].name)) {
-            *out = (struct span){day_at(d, rows[k].from), day_at(d, rows[k].until), false};
+            *out = since_until(day_at(d, rows[k].from), day_at(d, rows[k].until));
             return n + 1;
         }
     }
@@ -161,9 +172,9 @@ static struct span unit_back(const struct scan *s, enum unit unit, int n)
 
     switch (unit) {
     case UNIT_MINUTE:
-        return (struct span){s->now_ms - n * MINUTE_MS, s->now_ms - (n - 1) * MINUTE_MS, false};
+        return since_until(s->now_ms - n * MINUTE_MS, s->now_ms - (n - 1) * MINUTE_MS);
     case UNIT_HOUR:
-        return (struct span){s->now_ms - n * HOUR_MS, s->now_ms - (n - 1) * HOUR_MS, false};
+        return since_until(s->now_ms - n * HOUR_MS, s->now_ms - (n - 1) * HOUR_MS);
     case UNIT_DAY:
         return one_day(day_add(t, -n));
     case UNIT_WEEK:
@@ -213,7 +224,7 @@ static size_t atom_last_n(const struct scan *s, size_t i, struct span *out)
     if (!is_last(s, i + n_the) || !count_at(s, i + n_the + 1, &n) || unit == UNIT_NONE ||
         is_far(s, unit, n))
         return 0;
-    *out = (struct span){unit_back(s, unit, n).from_ms, 0, false};
+    *out = since_until(unit_back(s, unit, n).from_ms, 0);
     return n_the + 3;
 }
 
@@ -238,11 +249,15 @@ static size_t atom_last_unit(const struct scan *s, size_t i, struct span *out)
     return n_the + 2;
 }
 
-/* "today", "yesterday evening", "the day before yesterday" */
+/* "today", "yesterday evening", "the day before yesterday", "now" */
 static size_t atom_day_word(const struct scan *s, size_t i, struct span *out)
 {
     size_t n_the = token_is(s, i, "the");
 
+    if (token_is(s, i, "now")) {
+        *out = (struct span){.from_ms = s->now_ms, .is_weak = true};
+        return 1;
+    }
     if (token_is(s, i, "today"))
         return day_and_part(s, i, 1, s->today, out);
     if (token_is(s, i, "yesterday"))
@@ -275,7 +290,7 @@ static size_t atom_recent(const struct scan *s, size_t i, struct span *out)
 {
     if (!token_is(s, i, "recent") && !token_is(s, i, "recently") && !token_is(s, i, "lately"))
         return 0;
-    *out = (struct span){s->now_ms - RECENT_HOURS * HOUR_MS, 0, false};
+    *out = since_until(s->now_ms - RECENT_HOURS * HOUR_MS, 0);
     return 1;
 }
 
@@ -302,11 +317,13 @@ static size_t ordinal_at(const struct scan *s, size_t i, int *out)
                 find_name(s->tokens[i + 1].text, endings, COUNT(endings), &at));
 }
 
-static bool take_day(struct day d, struct span *out)
+static bool take_day(struct day d, bool has_year, struct span *out)
 {
     if (!day_is_real(d))
         return false;
     *out = one_day(d);
+    out->has_year = has_year;
+    out->is_bare = !has_year;
     return true;
 }
 
@@ -321,7 +338,7 @@ static size_t atom_month(const struct scan *s, size_t i, struct span *out)
         return 0;
     n_year = optional_year(s, i + n, &year);
     if (n_year) {
-        *out = month_of(year, month);
+        *out = with_year(month_of(year, month));
         return n + n_year;
     }
     n_day = ordinal_at(s, i + n, &day);
@@ -330,10 +347,11 @@ static size_t atom_month(const struct scan *s, size_t i, struct span *out)
 
         n_year = optional_year(s, i + n + n_day + n_comma, &year);
         year = n_year ? year : year_begun(s, month, day);
-        if (take_day((struct day){year, month, day}, out))
+        if (take_day((struct day){year, month, day}, n_year != 0, out))
             return n + n_day + (n_year ? n_comma + n_year : 0);
     }
     *out = month_of(year_begun(s, month, 1), month);
+    out->is_bare = n_last == 0;
     out->is_weak = n_last == 0 && (token_is(s, i, "may") || token_is(s, i, "march") ||
                                    s->tokens[i].text.len == 3);
     return n;
@@ -353,7 +371,7 @@ static size_t atom_day_month(const struct scan *s, size_t i, struct span *out)
         return 0;
     n_year = optional_year(s, i + n + 1, &year);
     year = n_year ? year : year_begun(s, month, day);
-    return take_day((struct day){year, month, day}, out) ? n + 1 + n_year : 0;
+    return take_day((struct day){year, month, day}, n_year != 0, out) ? n + 1 + n_year : 0;
 }
 
 static bool is_separator(const struct scan *s, size_t i, const char *sep)
@@ -400,7 +418,7 @@ static size_t atom_numeric(const struct scan *s, size_t i, struct span *out)
         d = (struct day){v[0], v[1], n == 3 ? v[2] : 1};
         if (!day_is_real(d))
             return 0;
-        *out = n == 3 ? one_day(d) : month_of(v[0], v[1]);
+        *out = with_year(n == 3 ? one_day(d) : month_of(v[0], v[1]));
         return 2 * n - 1;
     }
     d = (struct day){0, v[0], v[1]};
@@ -409,7 +427,7 @@ static size_t atom_numeric(const struct scan *s, size_t i, struct span *out)
     d.year = n == 3 ? whole_year(v[2]) : year_begun(s, d.month, d.day);
     if (d.year < YEAR_MIN)
         return 0;
-    return take_day(d, out) ? 2 * n - 1 : 0;
+    return take_day(d, n == 3, out) ? 2 * n - 1 : 0;
 }
 
 /* Whether the number at i is part of a date that is none: the 2024 of "2024-13-45" or "45/13/2024". */
@@ -429,7 +447,7 @@ static size_t atom_year(const struct scan *s, size_t i, struct span *out)
 
     if (!year || is_in_bad_date(s, i + n))
         return 0;
-    *out = year_of(year);
+    *out = with_year(year_of(year));
     return n + 1;
 }
 
@@ -478,6 +496,8 @@ static size_t atom_quarter(const struct scan *s, size_t i, struct span *out)
     *out = part_of_year(n_year ? year : s->today.year, n_months, position);
     if (!n_year && !has_begun(s, *out))
         *out = part_of_year(s->today.year - 1, n_months, position);
+    out->has_year = n_year != 0;
+    out->is_bare = !n_year;
     return n + n_year;
 }
 
@@ -539,6 +559,8 @@ static size_t period_or(const struct scan *s, size_t i, size_t n, const struct p
     size_t n_year = optional_year(s, i + n, &year);
 
     *out = n_year ? (p ? period_in(p, year) : in(year)) : latest(s, p, in, has_last);
+    out->has_year = n_year != 0;
+    out->is_bare = !n_year && !has_last;
     return n + n_year;
 }
 

@@ -24,6 +24,7 @@ struct token {
 struct scan {
     const struct token *tokens;
     size_t n;
+    bool is_cut; /* there were more than TIME_TOKENS_MAX */
     int64_t now_ms;
     struct day today;
 };
@@ -32,6 +33,8 @@ struct span {
     int64_t from_ms;
     int64_t until_ms; /* exclusive; 0: open */
     bool is_weak;     /* a word with another meaning too: "may", "march" alone */
+    bool is_bare;     /* comes round every year, and no year was said */
+    bool has_year;    /* a year was said */
 };
 
 bool token_is(const struct scan *s, size_t i, const char *word);

@@ -169,6 +169,28 @@ TEST(expressions_beyond_the_reference)
         {"day before yesterday", "2026-05-14", "2026-05-15", NULL},
         {"until 2024-02-01", NULL, "2024-02-02", NULL},
         {"LAST WEEK", "2026-05-04", "2026-05-11", NULL},
+        {" from the last week. ", "2026-05-04", "2026-05-11", NULL},
+        {"\"march 2024\"", "2024-03-01", "2024-04-01", NULL},
+        {"since march 2024 until may 2024", "2024-03-01", "2024-06-01", NULL},
+    };
+
+    check_rows(rows, COUNT(rows));
+}
+
+/* "march" was that of this year, so the range was none and its end alone was taken. */
+TEST(a_year_said_once_is_that_of_both_ends)
+{
+    static const struct row rows[] = {
+        {"between march and may 2024", "2024-03-01", "2024-06-01", NULL},
+        {"march to may 2024", "2024-03-01", "2024-06-01", NULL},
+        {"from november to january 2024", "2023-11-01", "2024-02-01", NULL},
+        {"from march 2024 to may", "2024-03-01", "2024-06-01", NULL},
+        {"november 2023 to january", "2023-11-01", "2024-02-01", NULL},
+        {"between may 5 and may 9, 2024", "2024-05-05", "2024-05-10", NULL},
+        {"3/1 to 3/15/2024", "2024-03-01", "2024-03-16", NULL},
+        {"between Q1 and Q2 2024", "2024-01-01", "2024-07-01", NULL},
+        {"between christmas and june 2024", "2023-12-22", "2024-07-01", NULL},
+        {"from march to may", "2026-03-01", "2026-06-01", NULL},
     };
 
     check_rows(rows, COUNT(rows));
@@ -184,7 +206,7 @@ TEST(expressions_that_reach_up_to_now)
         {"last 1 year", "2025-01-01"},      {"since yesterday", "2026-05-15"},
         {"since march 2024", "2024-03-01"}, {"past two weeks", "2026-04-27"},
         {"recently", "2026-05-09T15:00"},   {"last 24 hours", "2026-05-15T15:00"},
-        {"since monday", "2026-05-11"},
+        {"since monday", "2026-05-11"},     {"from yesterday to now", "2026-05-15"},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -215,6 +237,15 @@ TEST(what_is_not_understood_is_an_error)
         "2026-13-45",
         "1/2/300",
         "between and",
+        /* What was understood in these used to be taken for the whole. */
+        "everything except march 2024",
+        "not yesterday",
+        "-3 days ago",
+        "february 30 2024",
+        "march 32 2024",
+        "last week of march",
+        "may or june 2024",
+        "yesterday yesterday",
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -224,6 +255,31 @@ TEST(what_is_not_understood_is_an_error)
         if (!CHECK(!memory_parse_time_expr(str_c(rows[i]), at(NOW), &from_ms, &until_ms, &err)))
             printf("  \"%s\"\n", rows[i]);
         CHECK(err.text[0]);
+    }
+}
+
+/* The time that was not meant used to filter the question. */
+TEST(a_question_keeps_a_time_that_is_not_meant)
+{
+    static const struct {
+        const char *text, *rest; /* NULL: no time in it */
+    } rows[] = {
+        {"walrus yesterday", "walrus"},
+        {"notes from last week", "notes"},
+        {"everything except march 2024", NULL},
+        {"decisions, but not from last week", NULL},
+        {"what do I do now", NULL},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO_ARENA a = {0};
+        struct str rest = {0};
+        int64_t from_ms, until_ms;
+        bool has_time = memory_extract_time_expr(&a, str_c(rows[i].text), at(NOW), &from_ms,
+                                                 &until_ms, &rest);
+
+        if (CHECK_INT(has_time, rows[i].rest != NULL) && has_time)
+            CHECK_STR(rest, rows[i].rest);
     }
 }
 
