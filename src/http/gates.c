@@ -244,12 +244,20 @@ static bool is_public(struct http_request *r)
     return route && route->is_public;
 }
 
+static bool is_form_target(const struct http_request *r)
+{
+    const char *path = best_path(r);
+    const struct http_route *route = path ? find_route(r, path, r->method) : NULL;
+
+    return route && route->is_form_target;
+}
+
 static bool check_origin(struct http_request *r)
 {
     const struct http_options *o = &r->server->options;
     struct str origin = http_header(r, STR("Origin"));
 
-    if (!origin.ptr || is_public(r))
+    if (!origin.ptr || is_public(r) || (str_eq_c(origin, "null") && is_form_target(r)))
         return true;
     if (count_fields(r, STR("Origin")) != 1 ||
         (!http_origin_is_allowed(origin, o->origins, o->n_origins) &&
@@ -317,10 +325,13 @@ static bool check_content(struct http_request *r)
     struct str type = http_header(r, STR("Content-Type"));
     struct str coding = http_header(r, STR("Content-Encoding"));
 
+    bool is_form = r->route->body == HTTP_BODY_FORM;
+
     if (r->route->body == HTTP_BODY_NONE)
         return true;
-    if (!http_is_json(type))
-        return refuse(r, 415, "Content-Type must be application/json, not %s",
+    if (is_form ? !http_is_form(type) : !http_is_json(type))
+        return refuse(r, 415, "Content-Type must be %s, not %s",
+                      is_form ? "application/x-www-form-urlencoded" : "application/json",
                       type.ptr ? shown(r, type).ptr : "missing");
     if (coding.ptr && !str_eq_ascii_case(coding, STR("identity")))
         return refuse(r, 415, "Content-Encoding %s is not supported; send the body as it is",

@@ -59,7 +59,7 @@
 
 #define HTTP_DRAIN_MAX_BYTES   ((size_t)64 << 20) /* read of a body that is refused */
 #define HTTP_LISTENERS_MAX     8                  /* sockets of one server */
-#define HTTP_ROUTES_MAX        64
+#define HTTP_ROUTES_MAX        160
 #define HTTP_REPLY_HEADERS_MAX 16
 #define HTTP_HOST_MAX_BYTES    255
 
@@ -138,6 +138,7 @@ size_t http_server_n_connections(const struct http_server *s); /* open now */
 enum http_body_kind {
     HTTP_BODY_NONE, /* what comes is read over */
     HTTP_BODY_JSON, /* Content-Type application/json, or 415 */
+    HTTP_BODY_FORM, /* application/x-www-form-urlencoded, or 415 */
 };
 
 struct http_route {
@@ -153,6 +154,9 @@ struct http_route {
         *cors_headers; /* request and reply headers that a browser page may use; or NULL */
     const char *cors_exposed;
     bool is_public; /* pages of any origin may read it: it says the same to everybody */
+    /* Forms are posted to it by pages of ours. Those say no-referrer, for which browsers send "Origin:
+     * null"; that is let through, and the handler asks for a token that only our page has. */
+    bool is_form_target;
 };
 
 /* Before http_server_start(). All strings are borrowed for the life of the server. */
@@ -184,6 +188,8 @@ bool http_headers_conflict(const struct http_request *r, struct str prefix);
 
 /* It came straight from this machine: loopback peer, loopback Host, and no trace of a proxy. */
 bool http_is_direct(const struct http_request *r);
+/* The client speaks HTTPS, with us or with a trusted proxy. */
+bool http_is_secure(const struct http_request *r);
 
 /* -- answer ---------------------------------------------------------------------------------- */
 
@@ -236,6 +242,18 @@ bool http_origin_is_allowed(struct str origin, const struct str *allowed, size_t
 
 /* A Content-Type of application/json, any parameters, charset absent or utf-8. */
 bool http_is_json(struct str content_type);
+/* A Content-Type of application/x-www-form-urlencoded, any parameters. */
+bool http_is_form(struct str content_type);
+/* The text as one segment of a path or value of a query: percent-encoded where need be. */
+struct str http_escape(struct arena *a, struct str text);
+/* The value of the first cookie of this name in a Cookie header; ptr NULL: none. A view. */
+struct str http_cookie(struct str header, struct str name);
+/* A pair of a form or query, "name=value", decoded into the arena. False: the end of *rest. Escapes that
+ * are none stay as they are. */
+bool http_next_field(struct arena *a, struct str *rest, struct str *out_name,
+                     struct str *out_value);
+/* The value of the first field of that name; ptr NULL: none. */
+struct str http_field_of(struct arena *a, struct str form, struct str name);
 /* An Accept header lets the type through with a weight over 0. Empty: everything. */
 bool http_accepts(struct str accept, struct str type);
 

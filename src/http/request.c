@@ -103,6 +103,11 @@ void http_answer_later(struct http_request *r, const struct http_answer *answer,
     r->answer_ctx = ctx;
 }
 
+bool http_is_secure(const struct http_request *r)
+{
+    return r->is_secure;
+}
+
 /* -- beginning ------------------------------------------------------------------------------- */
 
 static struct http_connection *connection_of(struct MHD_Connection *mhd)

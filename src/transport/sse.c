@@ -28,27 +28,11 @@ struct str sse_session_of(struct str query)
     return (struct str){0};
 }
 
-static bool is_unreserved(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == '_' || c == '~';
-}
-
 struct str sse_endpoint_of(struct arena *a, struct str prefix, struct str space)
 {
-    AUTO_BUF uri = {0};
+    struct str segment = str_eq_c(space, SPACE_DEFAULT) ? STR("") : http_escape(a, space);
 
-    buf_add(&uri, prefix);
-    buf_add(&uri, STR("/messages/"));
-    if (!str_eq_c(space, SPACE_DEFAULT)) {
-        for (size_t i = 0; i < space.len; i++) {
-            if (is_unreserved(space.ptr[i]))
-                buf_add_char(&uri, space.ptr[i]);
-            else
-                buf_printf(&uri, "%%%02X", (unsigned char)space.ptr[i]);
-        }
-    }
-    return arena_dup(a, buf_str(&uri));
+    return arena_printf(a, STR_FMT "/messages/" STR_FMT, STR_ARG(prefix), STR_ARG(segment));
 }
 
 static void begin(struct transport_http *t, struct http_request *r, struct str root,

@@ -36,6 +36,12 @@ static struct http_server *start(void)
         {.method = "GET", .path = "/tree/", .handle = handle},
         {.method = "GET", .path = "/tree/deep/", .handle = handle},
         {.method = "DELETE", .path = "/tree/deep/leaf", .handle = handle},
+        {.method = "POST",
+         .path = "/form",
+         .body = HTTP_BODY_FORM,
+         .handle = handle,
+         .is_form_target = true},
+        {.method = "GET", .path = "/form", .handle = handle},
     };
     static const struct str hosts[] = {STR_INIT("public.example")};
     static const struct str origins[] = {STR_INIT("https://app.example")};
@@ -57,6 +63,7 @@ static struct http_server *start(void)
 
 #define H  "Host: localhost\r\n"
 #define J  "Content-Type: application/json\r\n"
+#define F  "Content-Type: application/x-www-form-urlencoded\r\n"
 #define L2 "Content-Length: 2\r\n"
 
 TEST(gates_answer_in_their_order)
@@ -108,6 +115,12 @@ TEST(gates_answer_in_their_order)
         {"POST /api HTTP/1.1\r\n" H J L2 "Accept: text/html, */*;q=0.1\r\n", 200, ""},
         {"POST /api HTTP/1.1\r\n" H J L2 "Accept: text/html\r\nAccept: application/json\r\n",
          200, ""},
+
+        {"POST /form HTTP/1.1\r\n" H F L2, 200, ""},
+        {"POST /form HTTP/1.1\r\n" H F L2 "Origin: null\r\n", 200, ""},
+        {"GET /form HTTP/1.1\r\n" H "Origin: null\r\n", 403, "origin"},
+        {"POST /form HTTP/1.1\r\n" H F L2 "Origin: https://evil.example\r\n", 403, "origin"},
+        {"POST /form HTTP/1.1\r\n" H J L2, 415, "must be application/x-www-form-urlencoded"},
 
         {"POST /api HTTP/1.1\r\n" H J L2 L2, 400, "twice"},
         {"POST /api HTTP/1.1\r\n" H J L2 "Content-Length: 3\r\n", 400, "twice"},
