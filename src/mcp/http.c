@@ -283,6 +283,8 @@ struct mcp_exchange *mcp_post(struct mcp_server *s, const struct mcp_http_in *in
         return x;
     if (!json_parse(in->body, &message, &err))
         exchange_finish_json(x, 400, reply_error(NULL, RPC_PARSE, "%s", err.text));
+    else if (!exchange_permit(x, in, message))
+        return x;
     else if (json_is_array(message))
         post_batch(&from, message);
     else
@@ -356,7 +358,8 @@ static void get_stream(struct origin *from)
     else
         open_standalone_locked(x);
     if (is_ok) {
-        x->head = (struct mcp_http_head){200, "text/event-stream", {0}, NULL, 0, true};
+        x->head = (struct mcp_http_head){
+            .status = 200, .content_type = "text/event-stream", .is_stream = true};
         x->state = HEAD_DONE;
         exchange_wake_locked(x);
     }

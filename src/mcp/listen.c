@@ -203,7 +203,8 @@ static void open_locked(const struct origin *from, struct listener *l, json_t *a
     s->listeners = l;
     if (l->x) {
         l->x->n_refs++;
-        l->x->head = (struct mcp_http_head){200, "text/event-stream", {0}, NULL, 0, true};
+        l->x->head = (struct mcp_http_head){
+            .status = 200, .content_type = "text/event-stream", .is_stream = true};
         l->x->state = HEAD_DONE;
     }
     send_change_locked(l, "notifications/subscriptions/acknowledged",

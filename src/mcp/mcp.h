@@ -54,6 +54,11 @@ struct mcp_channel;
 /* -- tables --------------------------------------------------------------------------------- */
 
 /*
+ * needs: rights that a caller must have, bits whose meaning is the transport's. A message over HTTP that
+ * needs one more than struct mcp_http_in has is refused with 403 before anything of it is done.
+ */
+
+/*
  * A handler gets arguments that satisfy the tool's input schema and answers in one of these ways:
  *   true, *out = {"content": […], "structuredContent": …, "isError": …}   (new reference)
  *   true, *out from mcp_call_ask() or with its own "resultType"            (modern multi round trip)
@@ -63,6 +68,7 @@ struct mcp_channel;
 struct mcp_tool {
     struct str definition; /* the JSON object shown in tools/list, byte for byte */
     bool is_hidden;        /* callable, not listed: an old name */
+    unsigned needs;
     bool (*is_slow)(const json_t *args); /* run on a worker; NULL: never */
     bool (*run)(struct mcp_call *call, const json_t *args, json_t **out, struct error *err);
     const void *data; /* the handler's own, mcp_call_data() */
@@ -71,6 +77,7 @@ struct mcp_tool {
 struct mcp_prompt {
     struct str definition;
     bool (*get)(struct mcp_call *call, const json_t *args, json_t **out, struct error *err);
+    unsigned needs;
 };
 
 struct mcp_resources { /* all may be NULL */
@@ -80,6 +87,7 @@ struct mcp_resources { /* all may be NULL */
     /* *out: array of contents; NOT_FOUND becomes the era's error with data.uri. */
     bool (*read)(struct mcp_call *call, struct str uri, json_t **out, struct error *err);
     bool has_subscribe;
+    unsigned needs;
 };
 
 struct mcp_tables {
@@ -179,6 +187,7 @@ struct mcp_http_in {
 
     struct str body;
     struct str principal; /* who, for sessions; empty: anonymous */
+    unsigned rights;      /* what the caller may, in the bits of the tables' needs */
     const void *caller;   /* for handlers; must live as long as the exchange */
     int64_t now_ms;       /* for handlers: UTC */
 };
@@ -211,6 +220,7 @@ struct mcp_http_head {
     struct str session_id;    /* Mcp-Session-Id to send; empty: none */
     const char *allow;        /* Allow header with 405; else NULL */
     int retry_after_s;        /* Retry-After with 503 and 429; 0: none */
+    unsigned needs;           /* with 403: all rights that the message needs; else 0 */
     bool is_stream;           /* SSE: bytes come until the end; else the whole body is there */
 };
 /* False: not decided yet, a wake will come. Stays the same once true. */

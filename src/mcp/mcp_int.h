@@ -16,6 +16,7 @@
  *          http     Streamable HTTP                 sse      HTTP+SSE
  *          legacy, modern  the two ladders          methods  what both eras have
  *          call     what handlers may do            listen   change bus
+ *          rights   what a message needs
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #ifndef MCP_MCP_INT_H
@@ -50,6 +51,7 @@ enum rpc_code {
     RPC_INTERNAL = -32603,
     RPC_NO_SESSION = -32001,
     RPC_NO_RESOURCE = -32002,
+    RPC_FORBIDDEN = -31001, /* ours, as RPC_BUSY */
     RPC_HEADER = -32020,
     RPC_CAPABILITY = -32021,
     RPC_VERSION = -32022,
@@ -445,6 +447,10 @@ void legacy_response(const struct origin *from, const json_t *message);
 /* Methods that both eras have; *out_found false: not one of them. */
 struct outcome shared_method(const struct origin *from, enum era era, const json_t *request,
                              bool *out_found);
+
+/* Whether the caller has the rights that all of a message, or of a batch, needs; else answers 403. */
+bool exchange_permit(struct mcp_exchange *x, const struct mcp_http_in *in,
+                     const json_t *message);
 
 /* Seals a state: base64url of JSON and MAC. *out NULL: none given. */
 NODISCARD bool state_open(const struct mcp_call *c, struct str sealed, json_t **out,

@@ -39,7 +39,8 @@ static void open_stream_locked(struct mcp_exchange *x, struct mcp_channel *ch,
     ch->sse_endpoint = owned(in->sse_endpoint);
     map_put(&x->server->sse, ch->id, ch);
     x->channel = ch;
-    x->head = (struct mcp_http_head){200, "text/event-stream", {0}, NULL, 0, true};
+    x->head = (struct mcp_http_head){
+        .status = 200, .content_type = "text/event-stream", .is_stream = true};
     x->state = HEAD_DONE;
     buf_printf(&uri, STR_FMT "?session_id=" STR_FMT, STR_ARG(in->sse_endpoint),
                STR_ARG(ch->id));
@@ -152,10 +153,10 @@ static void post(struct mcp_exchange *x, const struct mcp_http_in *in, struct mc
     AUTO_JSON *message = NULL;
 
     from.channel = ch;
-    if (json_parse(in->body, &message, &err))
-        post_message(&from, x, message);
-    else
+    if (!json_parse(in->body, &message, &err))
         exchange_finish_json(x, 400, reply_error(NULL, RPC_PARSE, "%s", err.text));
+    else if (exchange_permit(x, in, message))
+        post_message(&from, x, message);
 }
 
 struct mcp_exchange *mcp_sse_post(struct mcp_server *s, const struct mcp_http_in *in,

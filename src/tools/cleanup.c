@@ -166,6 +166,7 @@ static bool run(const struct tool_call *c, const json_t *args, struct tool_resul
 const struct tool tool_cleanup = {
     .name = "memory_cleanup",
     .definition = &schema_memory_cleanup,
+    .scope = SCOPE_WRITE,
     .is_slow = tool_always_slow,
     .run = run,
 };

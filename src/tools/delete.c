@@ -121,5 +121,6 @@ static bool run(const struct tool_call *c, const json_t *args, struct tool_resul
 const struct tool tool_delete = {
     .name = "memory_delete",
     .definition = &schema_memory_delete,
+    .scope = SCOPE_WRITE,
     .run = run,
 };

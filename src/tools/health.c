@@ -83,6 +83,7 @@ static bool run(const struct tool_call *c, const json_t *args, struct tool_resul
 const struct tool tool_health = {
     .name = "memory_health",
     .definition = &schema_memory_health,
+    .scope = SCOPE_READ,
     .is_slow = tool_always_slow,
     .run = run,
 };

@@ -131,5 +131,6 @@ static bool run(const struct tool_call *c, const json_t *args, struct tool_resul
 const struct tool tool_list = {
     .name = "memory_list",
     .definition = &schema_memory_list,
+    .scope = SCOPE_READ,
     .run = run,
 };

@@ -312,5 +312,6 @@ static bool run(const struct tool_call *c, const json_t *args, struct tool_resul
 const struct tool tool_search = {
     .name = "memory_search",
     .definition = &schema_memory_search,
+    .scope = SCOPE_READ,
     .run = run,
 };

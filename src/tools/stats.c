@@ -97,5 +97,6 @@ static bool run(const struct tool_call *c, const json_t *args, struct tool_resul
 const struct tool tool_stats = {
     .name = "memory_stats",
     .definition = &schema_memory_stats,
+    .scope = SCOPE_READ,
     .run = run,
 };

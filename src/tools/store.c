@@ -196,6 +196,7 @@ static bool run(const struct tool_call *c, const json_t *args, struct tool_resul
 const struct tool tool_store = {
     .name = "memory_store",
     .definition = &schema_memory_store,
+    .scope = SCOPE_WRITE,
     .is_slow = is_slow,
     .run = run,
 };

@@ -118,6 +118,7 @@ static struct mcp_tool tool_row(struct arena *a, const struct tool *tool,
                                          old->name, tool->name)
                           : *tool->definition,
         .is_hidden = old != NULL,
+        .needs = tool->scope,
         .is_slow = tool->is_slow,
         .run = run_tool,
         .data = e,
@@ -171,11 +172,11 @@ PROMPT_GETTER(prompt_learning)
 static void add_prompts(struct tools *t)
 {
     const struct mcp_prompt rows[] = {
-        {prompt_memory_review, get_prompt_review},
-        {prompt_memory_analysis, get_prompt_analysis},
-        {prompt_knowledge_export, get_prompt_export},
-        {prompt_memory_cleanup, get_prompt_cleanup},
-        {prompt_learning_session, get_prompt_learning},
+        {prompt_memory_review, get_prompt_review, SCOPE_READ},
+        {prompt_memory_analysis, get_prompt_analysis, SCOPE_READ},
+        {prompt_knowledge_export, get_prompt_export, SCOPE_READ},
+        {prompt_memory_cleanup, get_prompt_cleanup, SCOPE_READ},
+        {prompt_learning_session, get_prompt_learning, SCOPE_READ},
     };
     struct mcp_prompt *own = ARENA_NEW(&t->arena, struct mcp_prompt, COUNT(rows));
 
@@ -211,7 +212,8 @@ struct tools *tools_new(const struct tools_options *options)
         .instructions = str_c(instructions),
         .resources = {.list = list_resources,
                       .templates = tools_resource_templates,
-                      .read = read_resource},
+                      .read = read_resource,
+                      .needs = SCOPE_READ},
         .has_logging = true,
         .data = t,
     };

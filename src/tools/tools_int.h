@@ -34,6 +34,7 @@ void tool_result_deinit(struct tool_result *r);
 struct tool {
     const char *name;
     const struct str *definition; /* the file of this name in schema/ */
+    enum scope scope;             /* what a caller must have, whatever the arguments */
     bool (*is_slow)(const json_t *args);
     bool (*run)(const struct tool_call *c, const json_t *args, struct tool_result *out,
                 struct error *err);

@@ -270,5 +270,6 @@ const struct tool tool_update = {
     .name = "memory_update",
     .definition = &schema_memory_update,
     .is_slow = is_slow,
+    .scope = SCOPE_WRITE,
     .run = run,
 };

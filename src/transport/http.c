@@ -136,6 +136,7 @@ static struct mcp_http_in read_request(struct http_request *r, const struct call
         .param_ctx = r,
         .body = http_body(r),
         .principal = caller->subject,
+        .rights = caller->scopes,
         .caller = caller,
         .now_ms = clock_now_ms(),
     };

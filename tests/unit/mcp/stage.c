@@ -160,7 +160,7 @@ static bool get_greeting(struct mcp_call *call, const json_t *args, json_t **out
 
 static const struct mcp_prompt prompts[] = {
     {STR_INIT("{\"name\":\"greet\",\"arguments\":[{\"name\":\"name\",\"required\":true}]}"),
-     get_greeting},
+     get_greeting, 0},
 };
 
 void stage_init(struct stage *s, bool is_strict)

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fixture.h"
 
+#include <limits.h>
 #include <unistd.h>
 
 #include "embed/embed.h"
@@ -117,6 +118,7 @@ static json_t *post(struct fixture *f, struct str body)
         .accept = STR("application/json, text/event-stream"),
         .body = body,
         .caller = &f->who,
+        .rights = UINT_MAX, /* what the service refuses itself is to be seen */
         .now_ms = f->now_ms,
     };
     struct mcp_exchange *x = mcp_post(f->server, &in, (struct mcp_wake){nothing, NULL});
