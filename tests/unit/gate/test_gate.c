@@ -1,0 +1,171 @@
+/* test_gate.c - who is let in, with what, and how others are refused; over sockets. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "gate/gate.h"
+
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "tests/support/test.h"
+#include "tests/unit/http/client.h"
+
+#define KEY "0123456789abcdef0123456789abcdef"
+
+struct stage {
+    struct http_server *http;
+    struct auth *auth;
+    struct gate *gate;
+    char path[64];
+};
+
+static void handle(struct http_request *r, void *ctx)
+{
+    struct gate *g = ctx;
+    struct str path = http_path(r);
+    const struct gate_target target = {
+        .resource = STR("/mcp"),
+        .space = str_starts(path, STR("/in/")) ? str_sub(path, 4, path.len) : STR(""),
+        .scopes = SCOPE_READ | SCOPE_ADMIN};
+    struct gate_pass pass = {.caller.client = STR("claimed")};
+
+    if (!(str_eq_c(path, "/admin") ? gate_enter_for : gate_enter)(g, r, &target, &pass))
+        return;
+    buf_printf(http_reply_body(r), STR_FMT " " STR_FMT " " STR_FMT " %s %d",
+               STR_ARG(pass.caller.subject), STR_ARG(pass.caller.client),
+               STR_ARG(pass.caller.space), gate_scope_names(pass.caller.scopes),
+               pass.caller.is_local);
+    http_reply(r, 200, "text/plain");
+}
+
+static struct stage stage_open(bool has_auth, bool is_anonymous)
+{
+    static const char *const paths[] = {"/", "/in/", "/admin"};
+    struct stage s = {.path = "/tmp/memoryd-gate-XXXXXX"};
+    struct ip_range proxy;
+    const struct http_options http = {.host = STR("127.0.0.1"),
+                                      .n_threads = 1,
+                                      .trusted_proxies = &proxy,
+                                      .n_trusted_proxies = 1,
+                                      .is_remote_allowed = has_auth || is_anonymous};
+    const struct auth_options auth = {
+        .path = s.path, .api_key = STR(KEY), .now_ms = clock_now_ms()};
+    struct error err = {0};
+    int fd = mkstemp(s.path);
+
+    close(fd);
+    CHECK_OK(ip_range_parse(STR("127.0.0.0/8"), &proxy, &err), err);
+    if (has_auth)
+        CHECK_OK(auth_open(&auth, &s.auth, &err), err);
+    CHECK_OK(http_server_new(&http, &s.http, &err), err);
+    s.gate = gate_new(&(struct gate_options){
+        .auth = s.auth, .is_oauth = has_auth, .is_anonymous = is_anonymous});
+    for (size_t i = 0; i < COUNT(paths); i++)
+        http_server_add(
+            s.http, &(struct http_route){
+                        .method = "GET", .path = paths[i], .handle = handle, .ctx = s.gate});
+    CHECK_OK(http_server_start(s.http, &err), err);
+    return s;
+}
+
+static void stage_close(struct stage *s)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+
+    http_server_free(s->http);
+    gate_free(s->gate);
+    auth_close(s->auth);
+    for (size_t i = 0; i < COUNT(ends); i++) {
+        char path[80];
+
+        snprintf(path, sizeof(path), "%s%s", s->path, ends[i]);
+        unlink(path);
+    }
+}
+
+struct row {
+    const char *path, *headers;
+    int status;
+    const char *body, *challenge; /* parts of these; NULL: not looked at */
+};
+
+static void check_rows(struct stage *s, const struct row *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct client c;
+        struct reply r;
+        bool is_ok;
+
+        REQUIRE(client_open(&c, http_server_port(s->http)));
+        CHECK(client_send(&c, "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n", rows[i].path,
+                          rows[i].headers));
+        r = client_read(&c);
+        is_ok = CHECK_INT(r.status, rows[i].status);
+        if (rows[i].body)
+            is_ok = CHECK(str_contains(r.body, str_c(rows[i].body))) && is_ok;
+        if (rows[i].challenge)
+            is_ok = CHECK(str_contains(reply_header(&r, "WWW-Authenticate"),
+                                       str_c(rows[i].challenge))) &&
+                    is_ok;
+        if (!is_ok)
+            fprintf(stderr, "  %s %s\n", rows[i].path, rows[i].headers);
+        client_close(&c);
+    }
+}
+
+#define FAR    "X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\n"
+#define BEARER "Authorization: Bearer "
+
+TEST(who_is_let_in)
+{
+    static const struct row rows[] = {
+        {"/", "", 200, "local claimed default read write admin 1", NULL},
+        {"/in/work", "", 200, "local claimed work read write admin 1", NULL},
+        {"/", FAR, 401, "needs an access token",
+         "resource_metadata=\"https://localhost/.well-known/oauth-protected-resource/mcp\""},
+        {"/", FAR BEARER KEY "\r\n", 200, "api_key ", NULL},
+        {"/", FAR "X-API-Key: " KEY "\r\n", 200, "read write admin 0", NULL},
+        {"/in/work", FAR BEARER KEY "\r\n", 200, " work ", NULL},
+        {"/", BEARER "wrong\r\n", 401, NULL, "error=\"invalid_token\""},
+        {"/", FAR "X-API-Key: wrong\r\n", 401, NULL, "error=\"invalid_token\""},
+        {"/", BEARER "\r\n", 400, NULL, "error=\"invalid_request\""},
+        {"/?access_token=" KEY, "", 400, "belong in a header", NULL},
+        {"/?a=b&api%5Fkey=x", FAR, 400, "belong in a header", NULL},
+        {"/?tokens=1", "", 200, NULL, NULL},
+        {"/", "X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Host: m.example\r\n", 401, NULL,
+         "Bearer"}, /* plain HTTP: tokens are not to be had there */
+    };
+    struct stage s = stage_open(true, false);
+
+    check_rows(&s, rows, COUNT(rows));
+    stage_close(&s);
+}
+
+TEST(anonymous_callers_have_the_default_space)
+{
+    static const struct row rows[] = {
+        {"/", FAR, 200, "anonymous claimed default read write 0", NULL},
+        {"/in/default", FAR, 200, "anonymous", NULL},
+        {"/in/work", FAR, 401, NULL, "Bearer"},
+        {"/admin", FAR, 403, "this needs the scope read admin", "Bearer"},
+        {"/", "", 200, "local", NULL},
+        {"/admin", "", 200, "local", NULL},
+    };
+    struct stage s = stage_open(false, true);
+
+    check_rows(&s, rows, COUNT(rows));
+    stage_close(&s);
+}
+
+TEST(wrong_credentials_are_not_passed_over_for_being_anonymous)
+{
+    static const struct row rows[] = {
+        {"/", FAR, 200, "anonymous", NULL},
+        {"/", FAR BEARER "wrong\r\n", 401, NULL, "invalid_token"},
+        {"/admin", FAR, 403, NULL, "error=\"insufficient_scope\""},
+    };
+    struct stage s = stage_open(true, true);
+
+    check_rows(&s, rows, COUNT(rows));
+    stage_close(&s);
+}
+
+TEST_MAIN()
