@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <signal.h>
 
+#include "access.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "crypto/crypto.h"
@@ -39,6 +40,8 @@ struct app {
     struct tools *tools; /* these three only while serving */
     struct mcp_server *mcp;
     struct pool *pool;
+
+    struct access *access; /* only while serving HTTP */
 };
 
 /* -- memory ----------------------------------------------------------------------------------- */
@@ -123,6 +126,7 @@ void app_close(struct app *a)
     if (!a)
         return;
     close_server(a);
+    access_close(STEAL(a->access));
     memory_service_free(a->memory);
     store_close(a->store);
     embed_close(a->embedder);
@@ -198,15 +202,19 @@ static void log_listen(const struct app *a, const struct http_server *http)
 static bool listen_and_wait(struct app *a, struct http_server *http, int signals_fd,
                             struct error *err)
 {
-    const struct transport_http_options options = {
-        .mcp = a->mcp, .http = http, .pool = a->pool, .path_prefix = a->config->path_prefix};
+    const struct transport_http_options options = {.mcp = a->mcp,
+                                                   .http = http,
+                                                   .pool = a->pool,
+                                                   .gate = access_gate(a->access),
+                                                   .path_prefix = a->config->path_prefix};
     struct transport_http *transport;
     bool is_ok;
 
     if (!transport_http_new(&options, &transport, err))
         return false;
     rest_add(http, a->memory);
-    is_ok = http_server_start(http, err);
+    access_add_routes(a->access, http);
+    is_ok = access_offer_ownership(a->access, http, err) && http_server_start(http, err);
     if (is_ok) {
         log_listen(a, http);
         sys_notify("READY=1");
@@ -265,6 +273,7 @@ bool app_serve(struct app *a, int signals_fd, struct error *err)
         .n_shared = shared.n,
         .arrivals_per_s = HTTP_ARRIVALS_PER_S,
         .arrivals_burst = HTTP_ARRIVALS_BURST,
+        .is_remote_allowed = a->config->is_auth || a->config->is_anonymous,
         .hsts_max_age_s = a->config->hsts_max_age_s,
         .certificate_file = path_if(a->config->is_https, a->config->certificate_file),
         .key_file = path_if(a->config->is_https, a->config->key_file),
@@ -274,7 +283,8 @@ bool app_serve(struct app *a, int signals_fd, struct error *err)
     struct http_server *http;
     bool is_ok;
 
-    if (!open_server(a, true, err) || !http_server_new(&options, &http, err))
+    if (!open_server(a, true, err) || !access_open(a->config, a->pool, &a->access, err) ||
+        !http_server_new(&options, &http, err))
         return false;
     is_ok = listen_and_wait(a, http, signals_fd, err);
     http_server_free(http);
@@ -300,7 +310,8 @@ bool app_stdio(struct app *a, int signals_fd, struct error *err)
 bool app_probe_port(const struct config *config, struct arena *a, struct str *out,
                     struct error *err)
 {
-    const struct http_options options = {.host = config->host, .port = config->port};
+    const struct http_options options = {
+        .host = config->host, .port = config->port, .is_remote_allowed = true};
     struct http_server *http;
     struct error problem = {0};
 

@@ -61,9 +61,10 @@ struct config_item {
 
 struct config {
     /* transport */
-    bool is_http;    /* MCP_STREAMABLE_HTTP_MODE, MCP_SSE_MODE: plain `memoryd` serves HTTP */
-    struct str host; /* MCP_SSE_HOST; a loopback address, or localhost */
-    uint16_t port;   /* MCP_SSE_PORT; 0 takes any free one */
+    bool is_http;     /* MCP_STREAMABLE_HTTP_MODE, MCP_SSE_MODE: plain `memoryd` serves HTTP */
+    struct str host;  /* MCP_SSE_HOST; an address, or localhost */
+    bool is_loopback; /* host is of this machine alone */
+    uint16_t port;    /* MCP_SSE_PORT; 0 takes any free one */
     struct str path_prefix;               /* MEMORYD_PATH_PREFIX: "/memory", or empty */
     bool is_https;                        /* MCP_HTTPS_ENABLED; then both files are set */
     struct str certificate_file;          /* MCP_SSL_CERT_FILE; absolute, or empty */
@@ -76,7 +77,17 @@ struct config {
     struct config_strs cors_origins;      /* MCP_CORS_ORIGINS, besides loopback ones */
     struct config_ranges trusted_proxies; /* MCP_TRUSTED_PROXIES */
     struct config_ranges ip_allowlist;    /* MCP_IP_ALLOWLIST; none: all may come */
-    struct str api_key; /* MCP_API_KEY; empty: none. Nothing asks for it yet */
+
+    /* access */
+    bool is_oauth;      /* MCP_OAUTH_ENABLED; by itself if others than this machine may come */
+    bool is_auth;       /* tokens or keys are looked at: OAuth, or a key is set */
+    bool is_anonymous;  /* MCP_ALLOW_ANONYMOUS_ACCESS: from everywhere, without either */
+    struct str api_key; /* MCP_API_KEY; empty: none */
+    struct str registration_key; /* MCP_DCR_REGISTRATION_KEY; empty: none */
+    struct str auth_path;        /* MCP_OAUTH_SQLITE_PATH; absolute */
+    struct str private_key;      /* MCP_OAUTH_PRIVATE_KEY(_PATH): PEM; empty: made by memoryd */
+    int access_token_minutes;    /* MCP_OAUTH_ACCESS_TOKEN_EXPIRE_MINUTES */
+    int refresh_token_days;      /* MCP_OAUTH_REFRESH_TOKEN_EXPIRE_DAYS */
 
     /* storage */
     struct str base_dir;    /* MCP_MEMORY_BASE_DIR; absolute */

@@ -15,6 +15,7 @@
 struct loaded {
     struct config config;
     bool is_sse;
+    struct str private_key_path;
     bool is_quality_boosted;
     double quality_weight;
 };
@@ -92,6 +93,7 @@ setting_read read_log_level;    /* enum log_level */
 setting_read read_fusion;       /* bool: is rrf */
 setting_read read_precision;    /* bool: is fp32 */
 setting_read read_backend;      /* nothing: one backend is known */
+setting_read read_auth_backend; /* nothing, as before */
 setting_read read_host;         /* struct str */
 setting_read read_path_prefix;  /* struct str: without a slash at its end */
 setting_read read_origins;      /* struct config_strs */

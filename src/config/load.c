@@ -14,9 +14,10 @@
 #include "sys/sys.h"
 #include "text/text.h"
 
-#define SHOWN_MAX_CHARS 40 /* of a value in an error */
-#define REMARKS_MAX     50 /* lines about names: enough to see what is going on */
-#define WEIGHTS_NEAR_1  0.01
+#define SHOWN_MAX_CHARS    40 /* of a value in an error */
+#define REMARKS_MAX        50 /* lines about names: enough to see what is going on */
+#define WEIGHTS_NEAR_1     0.01
+#define API_KEY_GOOD_BYTES 32
 
 struct load {
     struct arena *arena;
@@ -262,6 +263,62 @@ static bool check_https(struct load *l, struct error *err)
     return true;
 }
 
+/* In the environment a PEM text often stands on one line, with \n for its ends. */
+static struct str unfold_pem(struct arena *a, struct str text)
+{
+    AUTO_BUF out = {0};
+    size_t at;
+
+    if (str_find_char(text, '\n', &at))
+        return text;
+    while (str_find(text, STR("\\n"), &at)) {
+        buf_add(&out, str_sub(text, 0, at));
+        buf_add_char(&out, '\n');
+        text = str_sub(text, at + 2, text.len);
+    }
+    buf_add(&out, text);
+    return arena_dup(a, buf_str(&out));
+}
+
+static bool read_private_key(struct load *l, struct error *err)
+{
+    struct config *c = &l->loaded.config;
+    struct str path = l->loaded.private_key_path;
+
+    if (path.len > 0) {
+        if (c->private_key.len > 0)
+            return error_set(
+                err, ERROR_INVALID,
+                "MCP_OAUTH_PRIVATE_KEY and MCP_OAUTH_PRIVATE_KEY_PATH are both set; "
+                "set one of them");
+        if (!sys_read_file(l->arena, path.ptr, CONFIG_SECRET_FILE_MAX_BYTES, &c->private_key,
+                           err))
+            return error_wrap(err, "MCP_OAUTH_PRIVATE_KEY_PATH");
+    }
+    c->private_key = unfold_pem(l->arena, c->private_key);
+    return true;
+}
+
+/* Who may come, and by what right. */
+static bool check_access(struct load *l, struct error *err)
+{
+    struct config *c = &l->loaded.config;
+
+    if (!read_private_key(l, err))
+        return false;
+    if (is_default(l, "MCP_OAUTH_ENABLED"))
+        c->is_oauth = !c->is_loopback || c->public_url.len > 0;
+    c->is_auth = c->is_oauth || c->api_key.len > 0;
+    if (c->is_http && !c->is_loopback && !c->is_auth && !c->is_anonymous)
+        return error_set(err, ERROR_INVALID,
+                         "MCP_OAUTH_ENABLED is off and MCP_API_KEY is not set, so that nobody "
+                         "could come from other machines; leave MCP_OAUTH_ENABLED out");
+    if (c->api_key.len > 0 && c->api_key.len < API_KEY_GOOD_BYTES)
+        warn_line(l,
+                  STR("MCP_API_KEY: is short; 32 random characters or more cannot be guessed"));
+    return true;
+}
+
 static void find_model(struct load *l)
 {
     struct str places[CONFIG_MODEL_PLACES];
@@ -282,8 +339,10 @@ static bool combine(struct load *l, struct error *err)
 
     if (!scale_weights(c, err) || !check_https(l, err))
         return false;
-    c->quality_boost = l->loaded.is_quality_boosted ? l->loaded.quality_weight : 0;
     c->is_http |= l->loaded.is_sse || l->source->is_server;
+    if (!check_access(l, err))
+        return false;
+    c->quality_boost = l->loaded.is_quality_boosted ? l->loaded.quality_weight : 0;
     if (is_default(l, "LOG_LEVEL"))
         c->log_level = c->is_http ? LOG_INFO : LOG_WARN;
     if (is_default(l, "MEMORYD_MODEL"))

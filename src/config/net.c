@@ -4,29 +4,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "config/config_int.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 
 #include "text/text.h"
 
-#define HOST_MAX_BYTES 64 /* the longest loopback address is far shorter */
-
 /* localhost, 127.0.0.0/8 or ::1. */
 static bool is_loopback(struct str host)
 {
-    char text[HOST_MAX_BYTES];
-    struct in_addr v4;
-    struct in6_addr v6;
+    struct ip ip;
 
-    if (str_eq_ascii_case(host, STR("localhost")))
-        return true;
-    if (host.len >= sizeof(text))
-        return false;
-    memcpy(text, host.ptr, host.len);
-    text[host.len] = '\0';
-    if (inet_pton(AF_INET, text, &v4) == 1)
-        return ntohl(v4.s_addr) >> 24 == 127;
-    return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+    return str_eq_ascii_case(host, STR("localhost")) ||
+           (ip_parse(host, &ip) && ip_is_loopback(ip));
 }
 
 bool read_host(const struct reader *r, const struct setting *s, struct str text,
@@ -36,11 +24,11 @@ bool read_host(const struct reader *r, const struct setting *s, struct str text,
 
     if (str_starts(host, STR("[")) && str_ends(host, STR("]")))
         host = str_sub(host, 1, host.len - 1);
-    if (!is_loopback(host))
-        return error_set(err, ERROR_INVALID,
-                         "access from other machines needs log-ins, which this version does "
-                         "not have yet; use 127.0.0.1, ::1 or localhost, and an SSH tunnel "
-                         "from elsewhere");
+    struct ip ip;
+
+    if (!ip_parse(host, &ip) && !str_eq_ascii_case(host, STR("localhost")))
+        return error_set(err, ERROR_INVALID, "use %s", s->accepts);
+    r->to->config.is_loopback = is_loopback(host);
     *(struct str *)setting_field(r, s) = arena_dup(r->arena, host);
     return true;
 }

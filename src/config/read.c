@@ -179,3 +179,13 @@ bool read_backend(const struct reader *r, const struct setting *s, struct str te
     return error_set(err, ERROR_INVALID,
                      "this version stores in SQLite alone; use sqlite_vec, or leave it out");
 }
+
+/* "memory" of the reference forgets everybody at each restart; what is asked for is kept all the same. */
+bool read_auth_backend(const struct reader *r, const struct setting *s, struct str text,
+                       struct error *err)
+{
+    (void)r;
+    (void)s;
+    return str_eq_ascii_case(text, STR("sqlite")) || str_eq_ascii_case(text, STR("memory")) ||
+           error_set(err, ERROR_INVALID, "use sqlite, or leave it out");
+}

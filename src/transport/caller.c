@@ -1,9 +1,9 @@
 /*
  * caller.c - who is calling, as far as a transport can tell.
  *
- * There are no accounts: a request that got past the gates came from this machine, and acts for
- * whoever uses it, under the subject "local". The client's name is what it calls itself; it goes
- * into the change log and decides nothing.
+ * On stdio a client acts for whoever started it, under the subject "local"; over HTTP gate/ says who
+ * it is. The client's name is what it calls itself where no token names one; it goes into the change log
+ * and decides nothing.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "transport/transport_int.h"
@@ -39,7 +39,7 @@ bool space_of_path(struct str path, struct str root, struct str *out)
         return false;
     rest = str_sub(path, root.len, path.len);
     if (rest.len == 0 || str_eq_c(rest, "/")) {
-        *out = STR(SPACE_DEFAULT);
+        *out = (struct str){0};
         return true;
     }
     if (!str_starts(rest, STR("/")))

@@ -16,6 +16,7 @@
 
 #include "base/alloc.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "json/json.h"
 
 #define CORS_HEADERS                                                                           \
@@ -26,9 +27,11 @@
 struct conversation {
     atomic_int n_holders;
     struct http_request *request; /* valid for the holder "request" */
+    struct transport_http *transport;
     struct mcp_exchange *exchange;
     struct caller caller;
-    struct arena arena; /* what caller points to */
+    struct str resource;
+    struct arena arena; /* what caller and resource point to */
 };
 
 static void conversation_drop(void *ctx)
@@ -66,6 +69,22 @@ static void add_head(struct http_request *r, const struct mcp_http_head *head)
     }
 }
 
+/* A client appears: it begins a session, a stream of HTTP+SSE, or asks what is here (2026-07-28). */
+static void log_connect(const struct conversation *c, const struct mcp_http_head *head)
+{
+    bool is_stream = head->is_stream && str_eq_c(c->resource, "/sse");
+    bool is_discovery = str_eq_c(http_header(c->request, STR("Mcp-Method")), "server/discover");
+    char subject[LOG_QUOTE_MAX], client[LOG_QUOTE_MAX], space[LOG_QUOTE_MAX], ip[IP_TEXT_MAX];
+
+    if (head->status != 200 || (head->session_id.len == 0 && !is_stream && !is_discovery))
+        return;
+    log_event(LOG_INFO, "connect", "id=%llu ip=" STR_FMT " subject=%s client=%s space=%s",
+              (unsigned long long)http_request_id(c->request),
+              STR_ARG(ip_text(http_client(c->request), ip)),
+              log_quote(c->caller.subject, subject), log_quote(c->caller.client, client),
+              log_quote(c->caller.space, space));
+}
+
 static void conversation_resume(struct http_request *r, void *ctx)
 {
     struct conversation *c = ctx;
@@ -74,6 +93,9 @@ static void conversation_resume(struct http_request *r, void *ctx)
     if (!mcp_exchange_head(c->exchange, &head))
         return;
     add_head(r, &head);
+    log_connect(c, &head);
+    if (head.needs)
+        gate_add_step_up(c->transport->options.gate, r, c->resource, head.needs);
     if (head.is_stream) {
         http_reply_stream(r, head.status, head.content_type);
         return;
@@ -135,30 +157,50 @@ static struct mcp_http_in read_request(struct http_request *r, const struct call
         .param = param_header,
         .param_ctx = r,
         .body = http_body(r),
-        .principal = caller->subject,
         .rights = caller->scopes,
         .caller = caller,
         .now_ms = clock_now_ms(),
     };
 }
 
-static struct conversation *conversation_new(struct http_request *r, struct str space)
+/* The caller outlives the request where a job runs on. */
+static struct caller keep_caller(struct arena *a, const struct caller *who)
+{
+    struct caller kept = *who;
+
+    kept.subject = arena_dup(a, who->subject);
+    kept.client = arena_dup(a, who->client);
+    kept.space = arena_dup(a, who->space);
+    return kept;
+}
+
+static struct conversation *conversation_new(struct transport_http *t, struct http_request *r,
+                                             const struct visit *v, const struct caller *who)
 {
     struct conversation *c = NEW(struct conversation);
-    struct str client = client_of_user_agent(http_header(r, STR("User-Agent")));
 
     atomic_init(&c->n_holders, 1);
+    c->transport = t;
     c->request = r;
-    c->caller = local_caller(arena_dup(&c->arena, client), arena_dup(&c->arena, space));
+    c->caller = keep_caller(&c->arena, who);
+    c->resource = arena_dup(&c->arena, v->resource);
     return c;
 }
 
 void converse(struct transport_http *t, struct http_request *r, const struct visit *v)
 {
-    struct conversation *c = conversation_new(r, v->space);
-    struct mcp_http_in in = read_request(r, &c->caller);
+    const struct gate_target target = {v->resource, v->space, SCOPE_READ | SCOPE_WRITE};
+    struct gate_pass pass = {.caller.client =
+                                 client_of_user_agent(http_header(r, STR("User-Agent")))};
+    struct conversation *c;
+    struct mcp_http_in in;
     struct mcp_job *job;
 
+    if (!gate_enter(t->options.gate, r, &target, &pass))
+        return;
+    c = conversation_new(t, r, v, &pass.caller);
+    in = read_request(r, &c->caller);
+    in.principal = pass.principal;
     in.sse_endpoint = v->sse_endpoint;
     in.sse_session = v->sse_session;
     c->exchange = v->enter(t->options.mcp, &in, (struct mcp_wake){conversation_wake, c});
@@ -172,10 +214,16 @@ void converse(struct transport_http *t, struct http_request *r, const struct vis
 
 static void begin(struct transport_http *t, struct http_request *r, struct visit visit)
 {
-    if (space_of_path(http_path(r), STR("/mcp"), &visit.space))
+    visit.resource = STR("/mcp");
+    if (space_of_path(http_path(r), STR("/mcp"), &visit.space)) {
+        if (visit.space.len > 0)
+            visit.resource =
+                arena_printf(http_request_arena(r), "/mcp/" STR_FMT,
+                             STR_ARG(http_escape(http_request_arena(r), visit.space)));
         converse(t, r, &visit);
-    else
-        http_refuse(r, 404, "the path after /mcp/ is not the name of a space");
+        return;
+    }
+    http_refuse(r, 404, "the path after /mcp/ is not the name of a space");
 }
 
 static void handle_post(struct http_request *r, void *ctx)

@@ -30,7 +30,7 @@ struct str sse_session_of(struct str query)
 
 struct str sse_endpoint_of(struct arena *a, struct str prefix, struct str space)
 {
-    struct str segment = str_eq_c(space, SPACE_DEFAULT) ? STR("") : http_escape(a, space);
+    struct str segment = http_escape(a, space);
 
     return arena_printf(a, STR_FMT "/messages/" STR_FMT, STR_ARG(prefix), STR_ARG(segment));
 }
@@ -43,6 +43,7 @@ static void begin(struct transport_http *t, struct http_request *r, struct str r
                     STR_ARG(root));
         return;
     }
+    visit.resource = ROOT_STREAM;
     visit.sse_endpoint =
         sse_endpoint_of(http_request_arena(r), t->options.path_prefix, visit.space);
     visit.sse_session = sse_session_of(http_query(r));

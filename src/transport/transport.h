@@ -19,6 +19,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "base/thread.h"
+#include "gate/gate.h"
 #include "http/http.h"
 #include "mcp/mcp.h"
 
@@ -27,7 +28,8 @@
 /*
  * Serves Streamable HTTP at /mcp and /mcp/<space>: POST, GET, DELETE and preflight; and HTTP+SSE at
  * /sse and /sse/<space>, with /messages/ and /messages/<space> to post to. Other requests to the
- * root path are told where to go. The space of /mcp and /sse is SPACE_DEFAULT. Calls mcp_tick() from a
+ * root path are told where to go. Every request passes gate/, with the space of its path; /mcp and /sse
+ * are the caller's first one. Calls mcp_tick() from a
  * thread of its own.
  *
  * Order: new, http_server_start(), ..., transport_http_stop(), then free both, then pool_free() (jobs
@@ -39,6 +41,7 @@ struct transport_http_options {
     struct mcp_server *mcp;   /* borrowed, outlives the transport */
     struct http_server *http; /* borrowed, not yet started */
     struct pool *pool;        /* borrowed, for slow jobs */
+    struct gate *gate;        /* borrowed */
     struct str path_prefix;   /* borrowed: what a proxy cuts off, "/memory"; may be empty */
 };
 

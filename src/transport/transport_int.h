@@ -17,7 +17,8 @@ struct caller local_caller(struct str client, struct str space);
 #define CLIENT_NAME_MAX_BYTES 64
 struct str client_of_user_agent(struct str user_agent);
 
-/* The space of "/mcp", "/mcp/" or "/mcp/<space>", with "/mcp" as root. False: the path names none. */
+/* The space of "/mcp/<space>", with "/mcp" as root; empty for "/mcp" and "/mcp/". False: what follows is
+ * none. */
 bool space_of_path(struct str path, struct str root, struct str *out);
 
 /* -- HTTP (http.c) --------------------------------------------------------------------------- */
@@ -33,7 +34,8 @@ struct transport_http {
 
 /* What a request says by its path, and the door of mcp/ that it goes to. */
 struct visit {
-    struct str space;
+    struct str resource;                  /* what a token must be for */
+    struct str space;                     /* empty: the caller's first */
     struct str sse_endpoint, sse_session; /* as in struct mcp_http_in */
     struct mcp_exchange *(*enter)(struct mcp_server *s, const struct mcp_http_in *in,
                                   struct mcp_wake wake);
@@ -48,7 +50,8 @@ void add_route(struct transport_http *t, const char *path, const struct http_rou
 void sse_add_routes(struct transport_http *t);
 /* The first parameter of the query that is called session_id or sessionId; ptr NULL: none. */
 struct str sse_session_of(struct str query);
-/* prefix "/messages/" or, percent-encoded, prefix "/messages/<space>". In the arena. */
+/* prefix "/messages/" or, percent-encoded, prefix "/messages/<space>"; as the stream's path has it. In the
+ * arena. */
 struct str sse_endpoint_of(struct arena *a, struct str prefix, struct str space);
 
 /* Runs the job here if it is quick, else on the pool; refuses it if the pool is full. done(ctx) is

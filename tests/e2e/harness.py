@@ -97,8 +97,12 @@ class Reader:
 
 
 class Reply:
-    def __init__(self, status, headers, body):
+    def __init__(self, status, headers, body, pairs=()):
         self.status, self.headers, self.body = status, headers, body
+        self.pairs = list(pairs)  # of headers, those that came more than once too
+
+    def all_headers(self, name):
+        return [value for key, value in self.pairs if key.lower() == name.lower()]
 
     def json(self):
         return json.loads(self.body)
@@ -144,7 +148,7 @@ class Server:
         try:
             connection.request(method, path, body, headers or {})
             reply = connection.getresponse()
-            return Reply(reply.status, dict(reply.getheaders()), reply.read())
+            return Reply(reply.status, dict(reply.getheaders()), reply.read(), reply.getheaders())
         finally:
             connection.close()
 

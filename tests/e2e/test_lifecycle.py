@@ -141,7 +141,7 @@ class Start(Case):
         return lines[0]
 
     def test_other_addresses_are_refused(self):
-        for host in ("0.0.0.0", "192.168.1.5", "::", "example.com"):
+        for host in ("1.2.3", "[::", "*", "example.com"):
             with self.subTest(host=host):
                 line = self.refuse("serve", "--host", host)
                 self.assertIn(host, line)

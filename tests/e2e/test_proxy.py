@@ -1,7 +1,8 @@
 """Behind a proxy on this machine: whose address counts, and who is kept out.
 
-The proxy is the test itself: it adds the headers that a proxy adds. There are no tokens yet, so a
-proxied request that gets past the list of addresses and the names is refused for want of one.
+The proxy is the test itself: it adds the headers that a proxy adds. A proxied request that gets past the
+list of addresses and the names is refused for want of a token: with 403 by a server that issues none, with 401
+by one that does.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -13,9 +14,9 @@ NO_TOKEN = "access token"
 
 
 class Proxied(Case):
-    def check(self, server, says, **headers):
+    def check(self, server, says, status=403, **headers):
         reply = server.post(LIST, **headers)
-        self.assertEqual(reply.status, 403, reply.body)
+        self.assertEqual(reply.status, status, reply.body)
         self.assertIn(says, reply.body.decode())
 
     def test_only_listed_clients_are_served(self):
@@ -40,7 +41,7 @@ class Proxied(Case):
     def test_names(self):
         s = self.server(MCP_OAUTH_ISSUER="https://m.example", MCP_ALLOWED_HOSTS="n.example:8443")
         for host in ("m.example", "m.example:443", "n.example:8443"):
-            self.check(s, NO_TOKEN, Host=host)
+            self.check(s, NO_TOKEN, 401, Host=host)
         for host in ("n.example", "evil.example", "m.example.evil.example"):
             self.check(s, "not a name of this server", Host=host)
         self.check(s, "not a name of this server", X_Forwarded_For="192.0.2.7",
@@ -48,6 +49,6 @@ class Proxied(Case):
 
     def test_own_origin(self):
         s = self.server(MCP_OAUTH_ISSUER="https://m.example")
-        self.check(s, NO_TOKEN, Host="m.example", Origin="https://m.example")
+        self.check(s, NO_TOKEN, 401, Host="m.example", Origin="https://m.example")
         self.check(s, "origin", Host="m.example", Origin="http://m.example")
         self.check(s, "origin", Host="m.example", Origin="https://m.example.evil.example")

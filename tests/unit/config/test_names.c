@@ -34,8 +34,8 @@ TEST(names_get_the_remark_that_helps)
         {"MCP_SSE_PORT_FILE",
          "MCP_SSE_PORT_FILE: only secrets are read from files; set MCP_SSE_PORT"},
         {"MCP_OAUTH_SECRET_KEY_FILE",
-         "MCP_OAUTH_SECRET_KEY_FILE: has no effect; it comes with a later version; until then "
-         "the server listens on this machine only, without log-ins"},
+         "MCP_OAUTH_SECRET_KEY_FILE: has no effect; tokens are signed with a pair of keys; set "
+         "MCP_OAUTH_PRIVATE_KEY, or leave that to memoryd"},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {

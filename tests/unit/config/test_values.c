@@ -167,11 +167,11 @@ TEST(the_server_listens_on_this_machine_only)
         {"MCP_SSE_HOST=::1", "::1"},
         {"MCP_SSE_HOST=[::1]", "::1"},
         {"MCP_SSE_HOST=LocalHost", "LocalHost"},
-        {"MCP_SSE_HOST=0.0.0.0", NULL},
-        {"MCP_SSE_HOST=::", NULL},
-        {"MCP_SSE_HOST=192.168.1.2", NULL},
+        {"MCP_SSE_HOST=0.0.0.0", "0.0.0.0"},
+        {"MCP_SSE_HOST=::", "::"},
+        {"MCP_SSE_HOST=192.168.1.2", "192.168.1.2"},
         {"MCP_SSE_HOST=127.0.0.1.example.com", NULL},
-        {"MCP_SSE_HOST=128.0.0.1", NULL},
+        {"MCP_SSE_HOST=128.0.0.1", "128.0.0.1"},
         {"MCP_SSE_HOST=127.1", NULL},
         {"MCP_SSE_HOST=localhost.", NULL},
         {"MCP_SSE_HOST=0:0:0:0:0:0:0:1", "0:0:0:0:0:0:0:1"},
@@ -192,12 +192,78 @@ TEST(the_server_listens_on_this_machine_only)
     }
 }
 
-TEST(a_public_address_is_refused_with_reason_and_remedy)
+TEST(who_may_come_follows_from_where_the_server_is)
 {
-    env_fails("MCP_SSE_HOST=0.0.0.0",
-              "MCP_SSE_HOST='0.0.0.0': access from other machines needs log-ins, which this "
-              "version does not have yet; use 127.0.0.1, ::1 or localhost, and an SSH tunnel "
-              "from elsewhere");
+    static const struct {
+        const char *settings[3];
+        bool is_oauth, is_auth, is_anonymous;
+    } rows[] = {
+        {{NULL}, false, false, false},
+        {{"MCP_OAUTH_ENABLED=true"}, true, true, false},
+        {{"MCP_SSE_HOST=0.0.0.0"}, true, true, false},
+        {{"MCP_SSE_HOST=::1"}, false, false, false},
+        {{"MCP_OAUTH_ISSUER=https://m.example"}, true, true, false},
+        {{"MCP_OAUTH_ISSUER=https://m.example", "MCP_OAUTH_ENABLED=false"},
+         false,
+         false,
+         false},
+        {{"MCP_API_KEY=0123456789abcdef0123456789abcdef"}, false, true, false},
+        {{"MCP_SSE_HOST=0.0.0.0", "MCP_OAUTH_ENABLED=0", "MCP_API_KEY=k"}, false, true, false},
+        {{"MCP_SSE_HOST=0.0.0.0", "MCP_OAUTH_ENABLED=0", "MCP_ALLOW_ANONYMOUS_ACCESS=1"},
+         false,
+         false,
+         true},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO_ENV e;
+
+        env_init(&e);
+        env_set(&e, "MCP_STREAMABLE_HTTP_MODE=1");
+        for (size_t j = 0; j < COUNT(rows[i].settings) && rows[i].settings[j]; j++)
+            env_set(&e, rows[i].settings[j]);
+        REQUIRE(CHECK_OK(env_load(&e), e.err));
+        CHECK_INT(e.config.is_oauth, rows[i].is_oauth);
+        CHECK_INT(e.config.is_auth, rows[i].is_auth);
+        CHECK_INT(e.config.is_anonymous, rows[i].is_anonymous);
+    }
+}
+
+TEST(a_server_that_nobody_could_use_does_not_start)
+{
+    AUTO_ENV e;
+
+    env_init(&e);
+    env_set(&e, "MCP_STREAMABLE_HTTP_MODE=1");
+    env_set(&e, "MCP_SSE_HOST=0.0.0.0");
+    env_set(&e, "MCP_OAUTH_ENABLED=false");
+    CHECK(!env_load(&e));
+    CHECK(str_starts(str_c(e.err.text), STR("MCP_OAUTH_ENABLED is off and MCP_API_KEY")));
+}
+
+TEST(a_private_key_is_text_or_a_file)
+{
+    AUTO_ENV e, f, g;
+    struct str path;
+
+    env_init(&e);
+    env_set(&e, "MCP_OAUTH_PRIVATE_KEY=-----BEGIN\\nabc\\n");
+    REQUIRE(CHECK_OK(env_load(&e), e.err));
+    CHECK_STR(e.config.private_key, "-----BEGIN\nabc\n");
+    CHECK_STR(env_item(&e, "MCP_OAUTH_PRIVATE_KEY")->value, "(set)");
+
+    env_init(&f);
+    path = env_file(&f, "key.pem", STR("-----BEGIN\nabc\n"));
+    env_set(&f,
+            arena_printf(&f.arena, "MCP_OAUTH_PRIVATE_KEY_PATH=" STR_FMT, STR_ARG(path)).ptr);
+    REQUIRE(CHECK_OK(env_load(&f), f.err));
+    CHECK_STR(f.config.private_key, "-----BEGIN\nabc\n");
+
+    env_init(&g);
+    env_set(&g, "MCP_OAUTH_PRIVATE_KEY=a");
+    env_set(&g, "MCP_OAUTH_PRIVATE_KEY_PATH=/b");
+    CHECK(!env_load(&g));
+    CHECK(str_contains(str_c(g.err.text), STR("are both set")));
 }
 
 TEST(origins_are_a_list)

@@ -30,8 +30,8 @@ TEST(space_is_the_path_below_the_endpoint)
         bool is_ok;
         const char *space;
     } rows[] = {
-        {"/mcp", true, SPACE_DEFAULT},
-        {"/mcp/", true, SPACE_DEFAULT},
+        {"/mcp", true, ""},
+        {"/mcp/", true, ""},
         {"/mcp/work", true, "work"},
         {"/mcp/work/", true, "work"},
         {"/mcp/\xc3\xa9t\xc3\xa9", true, "\xc3\xa9t\xc3\xa9"},

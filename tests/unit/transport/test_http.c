@@ -9,18 +9,21 @@
 struct stage {
     struct table *table;
     struct http_server *http;
+    struct gate *gate;
     struct transport_http *transport;
 };
 
 static struct stage stage_open(size_t n_workers, size_t max_queued)
 {
-    struct stage s = {.table = table_open(n_workers, max_queued)};
+    struct stage s = {.table = table_open(n_workers, max_queued),
+                      .gate = gate_new(&(struct gate_options){0})};
     struct http_options options = {.host = STR("127.0.0.1"), .n_threads = 2};
     struct error err = {0};
 
     CHECK_OK(http_server_new(&options, &s.http, &err), err);
     CHECK_OK(transport_http_new(&(struct transport_http_options){.mcp = s.table->mcp,
                                                                  .http = s.http,
+                                                                 .gate = s.gate,
                                                                  .pool = s.table->pool},
                                 &s.transport, &err),
              err);
@@ -33,6 +36,7 @@ static void stage_close(struct stage *s)
     table_release(s->table);
     http_server_free(s->http);
     transport_http_free(s->transport);
+    gate_free(s->gate);
     table_close(s->table);
 }
 

@@ -1,0 +1,217 @@
+/* access.c - see access.h. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "access.h"
+
+#include "auth/auth.h"
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "fetch/fetch.h"
+#include "rest/rest.h"
+#include "sys/sys.h"
+
+#define TIDY_MS ((int64_t)5 * 60 * 1000)
+
+struct auth_keeper {
+    struct auth *auth;
+    struct thread thread;
+    struct mutex lock; /* guards is_stopping */
+    struct cond stop;
+    bool is_stopping;
+};
+
+struct access {
+    const struct config *config;
+    struct pool *pool;
+    struct arena arena;
+    struct fetcher *fetcher; /* this and auth: NULL if no credentials are looked at */
+    struct auth *auth;
+    struct gate *gate;
+    struct rest_oauth *oauth; /* NULL: no OAuth */
+    struct auth_keeper keeper;
+};
+
+struct gate *access_gate(const struct access *x)
+{
+    return x->gate;
+}
+
+/* The documents that strangers name are fetched for auth/, which may not talk itself. */
+static bool fetch_document(void *ctx, struct arena *a, struct str url, struct auth_fetched *out,
+                           struct error *err)
+{
+    struct fetch_answer answer;
+
+    if (!fetch_get(ctx, a, url, &answer, err))
+        return false;
+    *out = (struct auth_fetched){.status = answer.status,
+                                 .content_type = answer.content_type,
+                                 .body = answer.body,
+                                 .max_age_s = answer.max_age_s};
+    return true;
+}
+
+static void tidy_main(void *arg)
+{
+    struct auth_keeper *k = arg;
+    struct error err = {0};
+
+    mutex_lock(&k->lock);
+    while (!k->is_stopping) {
+        int64_t next_ms = clock_monotonic_ms() + TIDY_MS;
+
+        while (!k->is_stopping && cond_wait_until(&k->stop, &k->lock, next_ms))
+            ;
+        mutex_unlock(&k->lock);
+        if (!auth_tidy(k->auth, clock_now_ms(), &err))
+            log_event(LOG_ERROR, "error", "what=oauth.tidy reason=\"%s\"", err.text);
+        mutex_lock(&k->lock);
+    }
+    mutex_unlock(&k->lock);
+}
+
+static bool start_keeper(struct access *x, struct error *err)
+{
+    struct auth_keeper *k = &x->keeper;
+
+    k->auth = x->auth;
+    mutex_init(&k->lock);
+    cond_init(&k->stop);
+    return thread_start(&k->thread, "oauth-tidy", tidy_main, k, err);
+}
+
+static void stop_keeper(struct auth_keeper *k)
+{
+    if (!k->auth)
+        return;
+    mutex_lock(&k->lock);
+    k->is_stopping = true;
+    cond_broadcast(&k->stop);
+    mutex_unlock(&k->lock);
+    thread_join(&k->thread);
+    cond_deinit(&k->stop);
+    mutex_deinit(&k->lock);
+    k->auth = NULL;
+}
+
+static bool open_auth(struct access *x, struct error *err)
+{
+    const struct config *c = x->config;
+    const struct fetch_options fetch = {.max_bytes = AUTH_CIMD_MAX_BYTES,
+                                        .timeout_ms = AUTH_CIMD_TIMEOUT_MS};
+    struct auth_options options = {
+        .path = c->auth_path.ptr,
+        .private_key = c->private_key,
+        .api_key = c->api_key,
+        .registration_key = c->registration_key,
+        .access_token_ms = (int64_t)c->access_token_minutes * 60 * 1000,
+        .refresh_token_ms = (int64_t)c->refresh_token_days * 24 * 3600 * 1000,
+        .fetch = fetch_document,
+        .now_ms = clock_now_ms(),
+    };
+
+    if (!fetch_new(&fetch, &x->fetcher, err) ||
+        !sys_make_dirs(sys_dirname(&x->arena, c->auth_path).ptr, err))
+        return false;
+    options.fetch_ctx = x->fetcher;
+    return auth_open(&options, &x->auth, err) && start_keeper(x, err);
+}
+
+bool access_open(const struct config *config, struct pool *pool, struct access **out,
+                 struct error *err)
+{
+    struct access *x = NEW(struct access);
+    const struct config *c = config;
+
+    x->config = config;
+    x->pool = pool;
+    if (c->is_auth && !open_auth(x, err)) {
+        access_close(x);
+        return false;
+    }
+    x->gate = gate_new(&(struct gate_options){.auth = x->auth,
+                                              .is_oauth = c->is_oauth,
+                                              .is_anonymous = c->is_anonymous,
+                                              .path_prefix = c->path_prefix});
+    if (c->is_anonymous)
+        log_event(
+            LOG_WARN, "access.anonymous",
+            "text=\"MCP_ALLOW_ANONYMOUS_ACCESS is on: whoever reaches this server may read "
+            "and change the memories of the space default\"");
+    *out = x;
+    return true;
+}
+
+void access_close(struct access *x)
+{
+    if (!x)
+        return;
+    stop_keeper(&x->keeper);
+    rest_oauth_free(STEAL(x->oauth));
+    gate_free(STEAL(x->gate));
+    auth_close(STEAL(x->auth));
+    fetch_free(STEAL(x->fetcher));
+    arena_deinit(&x->arena);
+    free(x);
+}
+
+/* An address to listen on that is none to call; the machine itself can always open the link. */
+static struct str reachable_host(struct str host)
+{
+    return str_eq_c(host, "0.0.0.0") || str_eq_c(host, "::") ? STR("localhost") : host;
+}
+
+/* What people call this server, as far as it can know before anybody has. */
+static struct str own_url(struct access *x, const struct http_server *http)
+{
+    struct str host = reachable_host(http_server_host(http));
+    size_t at;
+    bool is_v6 = str_find_char(host, ':', &at);
+
+    if (x->config->public_url.len > 0)
+        return arena_printf(&x->arena, STR_FMT STR_FMT, STR_ARG(x->config->public_url),
+                            STR_ARG(x->config->path_prefix));
+    return arena_printf(&x->arena, "%s://%s" STR_FMT "%s:%u" STR_FMT,
+                        x->config->is_https ? "https" : "http", is_v6 ? "[" : "", STR_ARG(host),
+                        is_v6 ? "]" : "", http_server_port(http),
+                        STR_ARG(x->config->path_prefix));
+}
+
+/* The one secret that is printed, and to the terminal alone, not through the log: without it nobody could
+ * ever log in. */
+bool access_offer_ownership(struct access *x, const struct http_server *http, struct error *err)
+{
+    struct auth_request ask = {.arena = &x->arena,
+                               .base = own_url(x, http),
+                               .peer = STR("local"),
+                               .now_ms = clock_now_ms()};
+    const struct auth_link link = {.kind = AUTH_LINK_INVITE,
+                                   .role = AUTH_OWNER,
+                                   .spaces = STR("default *"),
+                                   .by = STR("setup"),
+                                   .expires_ms = ask.now_ms + AUTH_LINK_MS};
+    struct str token;
+    bool has_owner;
+
+    if (!x->config->is_oauth || !auth_has_owner(x->auth, &has_owner, err) || has_owner)
+        return !x->config->is_oauth || has_owner;
+    if (!auth_link_new(x->auth, &ask, &link, &token, err))
+        return false;
+    log_event(LOG_INFO, "oauth.setup",
+              "text=\"nobody owns this server yet; the link follows\"");
+    fprintf(stderr, "\nCreate the owner's account (once, within 7 days):\n  " STR_FMT "\n\n",
+            STR_ARG(rest_link_url(&x->arena, ask.base, token)));
+    return true;
+}
+
+void access_add_routes(struct access *x, struct http_server *http)
+{
+    if (x->config->is_oauth)
+        x->oauth = rest_oauth_new(
+            &(struct rest_oauth_options){.http = http,
+                                         .auth = x->auth,
+                                         .gate = x->gate,
+                                         .pool = x->pool,
+                                         .has_api_key = x->config->api_key.len > 0,
+                                         .path_prefix = x->config->path_prefix});
+}
