@@ -4,9 +4,10 @@
     tests/conformance/run.py FIXTURE MEMORYD MODEL OUT
 
 FIXTURE serves what the suite's requirement sets ask for, on the protocol layer of src/mcp/; it must pass
-both sets whole. memoryd must pass the scenarios that need none of the fixture's items. A warning counts
-as a failure here, though not for the suite. Scenarios of the tasks extension, which no requirement set
-scores, may fail. The suite's own results stay in OUT. The last line is "N passed, N failed", in checks.
+both sets whole. memoryd must pass the scenarios that need none of the fixture's items, and those of an
+authorization server. A warning counts as a failure here, though not for the suite. Scenarios of the tasks
+extension, which no requirement set scores, may fail. The suite's own results stay in OUT. The last line is
+"N passed, N failed", in checks.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -14,10 +15,13 @@ import json
 import os
 import pathlib
 import platform
+import re
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tests" / "e2e"))
@@ -92,6 +96,51 @@ def check_scenarios(counts, url, out):
                 counts.problem(f"memoryd at {version}: {name} ended with {code}, see {folder}/log")
 
 
+def follow(oauth, server, log):
+    """As the person whom the suite sends to a page: logs in, consents, goes where that leads."""
+    import harness
+
+    def url():
+        found = re.search(rf"{re.escape(server.origin)}(/oauth/authorize\?\S+)", log.read_text())
+        return found and found[1]
+
+    person = oauth.Person(server.request)
+    person.get(oauth.owner_link(server))
+    person.post(name="ada", password=oauth.PASSWORD, again=oauth.PASSWORD)
+    path = harness.wait_until(url, "the suite's authorization URL")
+    person.get(path)
+    with urllib.request.urlopen(person.post(decision="approve").went_to, timeout=60) as reply:
+        reply.read()
+
+
+def check_authorization(counts, server, out):
+    """The authorization server, with a code grant from end to end."""
+    import oauth
+
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    client = oauth.Client(server.request, {"X-Forwarded-For": "192.0.2.7"},
+                          redirect=f"http://127.0.0.1:{port}/callback")
+    client.discover()
+    client.register()
+    out.mkdir(parents=True)
+    log = out / "log"
+    with open(log, "w") as to:
+        process = subprocess.Popen([NODE, SUITE, "authorization", "--url", server.origin, "--client-id",
+                                    client.registration["client_id"], "--resource", server.url,
+                                    "--port", str(port), "-o", out], stdout=to, stderr=subprocess.STDOUT)
+        try:
+            follow(oauth, server, log)
+            code = process.wait(LIMIT_S)
+        finally:
+            process.kill()
+            process.wait()
+    n = counts.read("authorization", out)
+    if code != 0 or n != 2:
+        counts.problem(f"authorization: {n} scenarios, ended with {code}, see {log}")
+
+
 def main():
     fixture, memoryd, model, out = (pathlib.Path(a).resolve() for a in sys.argv[1:])
     os.environ["MEMORYD"], os.environ["MEMORYD_MODEL"] = str(memoryd), str(model)
@@ -106,6 +155,9 @@ def main():
         with harness.Server(folder) as server:
             server.store(harness.DECISION)
             check_scenarios(counts, server.url, out)
+        with harness.Server(folder, MCP_OAUTH_ENABLED="true",
+                            MCP_OAUTH_SQLITE_PATH=folder / "oauth.db") as server:
+            check_authorization(counts, server, out / "authorization")
     print(f"{counts.passed} passed, {counts.failed} failed")
     return 1 if counts.failed or not counts.passed else 0
 
