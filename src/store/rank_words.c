@@ -55,25 +55,44 @@ static int compare_words(const void *a, const void *b)
     return (x->n > y->n) - (x->n < y->n);
 }
 
-/* In how many memories each word stands, up to the limit; the rarest come to the front. */
-static bool count_words(struct arena *a, struct db *db, struct word *words, size_t n,
-                        int64_t limit, struct error *err)
+struct counter {
+    struct arena *a;
+    struct db *db;
+    struct word_counts *known;
+    int64_t seq; /* the last change that db's transaction may see */
+};
+
+static bool count_word(const struct counter *c, sqlite3_stmt *q, struct word *word,
+                       int64_t limit, struct error *err)
 {
-    AUTO_STMT q = {0};
     bool has_row;
 
-    if (!db_prepare(db,
+    if (word_counts_get(c->known, word->text, limit, c->seq, &word->n))
+        return true;
+    sqlite3_reset(q);
+    db_bind_str(q, 1, match_expression(c->a, &word->text, 1));
+    if (!db_step(c->db, q, &has_row, "count words", err))
+        return false;
+    word->n = sqlite3_column_int64(q, 0);
+    word_counts_put(c->known, word->text, limit, c->seq, word->n);
+    return true;
+}
+
+/* In how many memories each word stands, up to the limit; the rarest come to the front. */
+static bool count_words(const struct counter *c, struct word *words, size_t n, int64_t limit,
+                        struct error *err)
+{
+    AUTO_STMT q = {0};
+
+    if (!db_prepare(c->db,
                     "SELECT count(*) FROM"
                     " (SELECT 1 FROM memory_fts WHERE memory_fts MATCH ?1 LIMIT ?2)",
                     &q, err))
         return false;
     sqlite3_bind_int64(q.os, 2, limit);
     for (size_t i = 0; i < n; i++) {
-        sqlite3_reset(q.os);
-        db_bind_str(q.os, 1, match_expression(a, &words[i].text, 1));
-        if (!db_step(db, q.os, &has_row, "count words", err))
+        if (!count_word(c, q.os, &words[i], limit, err))
             return false;
-        words[i].n = sqlite3_column_int64(q.os, 0);
     }
     qsort(words, n, sizeof(*words), compare_words);
     return true;
@@ -85,24 +104,25 @@ struct choice { /* the words to rank by, and how many memories have each */
     size_t n;
 };
 
-static bool choose_words(struct arena *a, struct db *db, const struct str *texts, size_t n,
+static bool choose_words(const struct counter *c, const struct rank_request *r,
                          struct choice *out, struct error *err)
 {
-    struct word *words = ARENA_NEW(a, struct word, n);
+    size_t n = r->n_words;
+    struct word *words = ARENA_NEW(c->a, struct word, n);
     int64_t n_rows = 0;
 
     for (size_t i = 0; i < n; i++)
-        words[i].text = texts[i];
-    if (!count_words(a, db, words, n, ROWS_MAX + 1, err))
+        words[i].text = r->words[i];
+    if (!count_words(c, words, n, ROWS_MAX + 1, err))
         return false;
     while (n && words[0].n == 0) { /* nothing has it */
         words++;
         n--;
     }
     if (n && words[0].n > ROWS_MAX && /* all are common: how common? */
-        !count_words(a, db, words, n, INT64_MAX, err))
+        !count_words(c, words, n, INT64_MAX, err))
         return false;
-    *out = (struct choice){ARENA_NEW(a, struct str, n), ARENA_NEW(a, int64_t, n), 0};
+    *out = (struct choice){ARENA_NEW(c->a, struct str, n), ARENA_NEW(c->a, int64_t, n), 0};
     for (size_t i = 0; i < n; i++) {
         n_rows += words[i].n;
         if (i > 0 && n_rows > ROWS_MAX)
@@ -235,14 +255,17 @@ bool store_rank_words(struct store *s, struct arena *a, const struct rank_reques
     AUTO_READER reader = {0};
     AUTO_SCORE_RULE rule = {0};
     struct word_search w = {.a = a, .request = r, .rule = &rule};
+    struct counter counter = {.a = a, .known = s->word_counts};
     struct choice choice;
 
     *out = (struct ranking){0};
     if (r->n_words == 0 || r->limit == 0 ||
         r->filter->trash == TRASH_ONLY) /* not in the index */
         return true;
-    if (!reader_take(s, &reader, err) ||
-        !choose_words(a, reader.db, r->words, r->n_words, &choice, err))
+    if (!reader_take(s, &reader, err) || !vectors_last_change(reader.db, &counter.seq, err))
+        return false;
+    counter.db = reader.db;
+    if (!choose_words(&counter, r, &choice, err))
         return false;
     if (choice.n == 0)
         return true;

@@ -56,6 +56,7 @@ bool store_open(const struct store_options *options, struct store **out, struct 
     cond_init(&s->reader_back);
     s->vectors = vectors_new(s);
     s->lengths = lengths_new();
+    s->word_counts = word_counts_new();
     if (!open_file(s, err)) {
         store_close(s);
         return false;
@@ -75,6 +76,7 @@ void store_close(struct store *s)
         touch_write(s);
         vectors_save(s->vectors, s->writer);
     }
+    word_counts_free(s->word_counts);
     lengths_free(s->lengths);
     vectors_free(s->vectors);
     for (size_t i = 0; i < s->n_idle; i++)

@@ -74,6 +74,7 @@ struct store {
 
     struct vectors *vectors;
     struct lengths *lengths;
+    struct word_counts *word_counts;
     struct keeper *keeper; /* set before other threads come; NULL: requests do its work */
 };
 
@@ -249,6 +250,19 @@ NODISCARD bool lengths_take(struct lengths *l, struct db *db, struct length_ref 
 void lengths_give_back(struct length_ref *r); /* takes a zeroed one */
 #define AUTO_LENGTHS AUTO(lengths_give_back) struct length_ref
 unsigned lengths_of(const struct length_ref *r, int64_t row); /* 0: unknown */
+
+/* -- word_counts.c ------------------------------------------------------------------------------ */
+
+struct word_counts *word_counts_new(void);
+void word_counts_free(struct word_counts *c); /* takes NULL */
+
+/* In how many memories the word stood, at most limit, as counted when the change log ended near seq. False: not
+ * known, or not any more. Threads: any, under its own lock. */
+bool word_counts_get(struct word_counts *c, struct str word, int64_t limit, int64_t seq,
+                     int64_t *out);
+/* n: what counting up to limit found; kept if the word is common. */
+void word_counts_put(struct word_counts *c, struct str word, int64_t limit, int64_t seq,
+                     int64_t n);
 
 /* For qsort() of struct ranked: best first, ties by row. */
 int ranked_compare(const void *a, const void *b);
