@@ -2,8 +2,8 @@
  * checkpoint.c - the index as a file, so that a start need not read every vector from the database.
  *
  *   header   magic, version, byte order, shapes, the caller's stamp, the sum of all that follows
- *   sections codes, bytes, scales, ids, a byte for each slot that is 1 if it is hidden; each filled up
- *            to 8 bytes
+ *   sections codes, bytes, ids with scales, a byte for each slot that is 1 if it is hidden; each
+ *            filled up to 8 bytes
  *
  * Only what cannot be made quickly is in it: chains and hash table are built anew from the ids. The
  * sum (four interleaved FNV-1a sums over 8-byte words) tells damage, not malice; so what could lead a search
@@ -20,7 +20,7 @@
 #include "sys/sys.h"
 
 #define MAGIC      "MMRDIDX\n"
-#define VERSION    2
+#define VERSION    3
 #define ORDER_MARK 0x01020304
 #define FILE_MODE  0600
 #define SLOTS_MAX  ((uint64_t)UINT32_MAX - 1)
@@ -37,7 +37,7 @@ struct header {
     uint64_t sum; /* of all before and behind it */
 };
 
-enum { SECTIONS = 5 };
+enum { SECTIONS = 4 };
 
 struct sections {
     struct str list[SECTIONS];
@@ -115,8 +115,7 @@ static struct sections sections_of(const struct chunk *c, size_t dim, size_t n)
     return (struct sections){{
         {(const char *)c->codes, n * ((dim + 63) / 64) * sizeof(uint64_t)},
         {(const char *)c->bytes, n * dim},
-        {(const char *)c->scales, n * sizeof(float)},
-        {(const char *)c->ids, n * sizeof(int64_t)},
+        {(const char *)c->slots, n * sizeof(struct slot)},
         {(const char *)c->hidden, n * sizeof(bool)},
     }};
 }
@@ -213,8 +212,10 @@ static void copy_part(void *to, struct str section, size_t n_slots, size_t chunk
 static bool are_slots_valid(const struct chunk *c, struct str hidden, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        if (c->ids[i] <= 0 || c->ids[i] > INDEX_ID_MAX || (unsigned char)hidden.ptr[i] > 1 ||
-            !isfinite(c->scales[i]) || c->scales[i] < 0)
+        const struct slot *s = &c->slots[i];
+
+        if (s->id <= 0 || s->id > INDEX_ID_MAX || !isfinite(s->scale) || s->scale < 0 ||
+            s->gap != 0 || (unsigned char)hidden.ptr[i] > 1)
             return false;
     }
     return true;
@@ -230,11 +231,10 @@ static bool fill_chunk(struct index *ix, size_t at, const struct sections *s, si
     c = ix->chunks[at];
     copy_part(c->codes, s->list[0], n_slots, at);
     copy_part(c->bytes, s->list[1], n_slots, at);
-    copy_part(c->scales, s->list[2], n_slots, at);
-    copy_part(c->ids, s->list[3], n_slots, at);
-    if (!are_slots_valid(c, str_sub(s->list[4], at * CHUNK_SLOTS, at * CHUNK_SLOTS + n), n))
+    copy_part(c->slots, s->list[2], n_slots, at);
+    if (!are_slots_valid(c, str_sub(s->list[3], at * CHUNK_SLOTS, at * CHUNK_SLOTS + n), n))
         return false;
-    copy_part(c->hidden, s->list[4], n_slots, at);
+    copy_part(c->hidden, s->list[3], n_slots, at);
     for (size_t i = 0; i < n; i++)
         index_link(ix, (uint32_t)(at * CHUNK_SLOTS + i));
     return true;

@@ -38,8 +38,8 @@ struct index *index_new(size_t dim)
 
 static size_t chunk_bytes(const struct index *ix)
 {
-    return CHUNK_SLOTS * (ix->n_words * sizeof(uint64_t) + ix->dim + sizeof(int64_t) +
-                          sizeof(float) + sizeof(bool));
+    return CHUNK_SLOTS *
+           (ix->n_words * sizeof(uint64_t) + ix->dim + sizeof(struct slot) + sizeof(bool));
 }
 
 static struct chunk *chunk_new(const struct index *ix)
@@ -48,9 +48,8 @@ static struct chunk *chunk_new(const struct index *ix)
 
     c->n_refs = 1;
     c->codes = (uint64_t *)(c + 1); /* the most aligned first: none needs a gap */
-    c->ids = (int64_t *)(c->codes + CHUNK_SLOTS * ix->n_words);
-    c->scales = (float *)(c->ids + CHUNK_SLOTS);
-    c->bytes = (int8_t *)(c->scales + CHUNK_SLOTS);
+    c->slots = (struct slot *)(c->codes + CHUNK_SLOTS * ix->n_words);
+    c->bytes = (int8_t *)(c->slots + CHUNK_SLOTS);
     c->hidden = (bool *)(c->bytes + CHUNK_SLOTS * ix->dim);
     return c;
 }
@@ -293,8 +292,7 @@ static void copy_slot(struct index *ix, uint32_t to, uint32_t from)
     memcpy(c->codes + i * ix->n_words, d->codes + k * ix->n_words,
            ix->n_words * sizeof(*c->codes));
     memcpy(c->bytes + i * ix->dim, d->bytes + k * ix->dim, ix->dim);
-    c->ids[i] = d->ids[k];
-    c->scales[i] = d->scales[k];
+    c->slots[i] = d->slots[k];
     c->hidden[i] = d->hidden[k];
 }
 
@@ -348,9 +346,9 @@ static void add_part(struct index *ix, const struct index_item *item, size_t par
     struct chunk *c = ix->chunks[slot / CHUNK_SLOTS];
     size_t i = slot % CHUNK_SLOTS;
 
+    c->slots[i] = (struct slot){.id = item->id};
     index_encode(ix, item->vectors + part * ix->dim, c->codes + i * ix->n_words,
-                 c->bytes + i * ix->dim, &c->scales[i]);
-    c->ids[i] = item->id;
+                 c->bytes + i * ix->dim, &c->slots[i].scale);
     c->hidden[i] = item->is_hidden;
     index_link(ix, slot);
 }

@@ -15,13 +15,19 @@
 /* What is copied when a view holds it: some 450 KB, a tenth of a millisecond. */
 #define CHUNK_SLOTS 1024
 
+/* What ranking needs to know of a vector besides its bytes: side by side, so that memory is waited for once. */
+struct slot {
+    int64_t id; /* whose vector it is */
+    float scale;
+    uint32_t gap; /* 0 */
+};
+
 /* CHUNK_SLOTS vectors in one block of memory. */
 struct chunk {
-    uint64_t *codes; /* by slot, n_words each: the sign of each component */
-    int8_t *bytes;   /* by slot, dim each: components divided by the slot's scale */
-    int64_t *ids;    /* by slot: whose vector it is */
-    float *scales;   /* by slot */
-    bool *hidden;    /* by slot */
+    uint64_t *codes;    /* by slot, n_words each: the sign of each component */
+    int8_t *bytes;      /* by slot, dim each: components divided by the slot's scale */
+    struct slot *slots; /* by slot */
+    bool *hidden;       /* by slot; apart, since a scan asks it of many that are not ranked */
 
     size_t n_refs; /* under index.lock: the index and the views that have it */
     /* Slots that views may look at: changed only in a copy while there are any. */
@@ -58,7 +64,7 @@ struct index_view {
 /* Whose vector it is. */
 static inline int64_t index_id_at(struct chunk *const *chunks, size_t slot)
 {
-    return chunks[slot / CHUNK_SLOTS]->ids[slot % CHUNK_SLOTS];
+    return chunks[slot / CHUNK_SLOTS]->slots[slot % CHUNK_SLOTS].id;
 }
 
 /* Room for one more slot at the end, that no view looks at; its number. The caller fills it in. */

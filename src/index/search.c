@@ -131,7 +131,7 @@ static size_t n_candidates(const struct index_view *v, size_t limit)
 
 static bool is_allowed(const struct chunk *c, const struct bitmap *among, size_t i)
 {
-    return among ? bitmap_has(among, c->ids[i]) : !c->hidden[i];
+    return among ? bitmap_has(among, c->slots[i].id) : !c->hidden[i];
 }
 
 /* Of equal distances any may be left out: those that come later are. So within the radius lie at most
@@ -203,7 +203,7 @@ static float cosine_of(const struct index_view *v, const struct query *q, size_t
 {
     const struct chunk *c = v->chunks[slot / CHUNK_SLOTS];
     size_t i = slot % CHUNK_SLOTS, dim = v->owner->dim;
-    float cosine = (float)dot(q->bytes, c->bytes + i * dim, dim) * q->scale * c->scales[i];
+    float cosine = (float)dot(q->bytes, c->bytes + i * dim, dim) * q->scale * c->slots[i].scale;
 
     return MIN(MAX(cosine, -1.0f), 1.0f);
 }
@@ -215,8 +215,7 @@ static void prefetch(const struct index_view *v, size_t slot)
 
     for (size_t i = 0; i < v->owner->dim; i += CACHE_LINE)
         __builtin_prefetch(bytes + i);
-    __builtin_prefetch(&c->scales[slot % CHUNK_SLOTS]);
-    __builtin_prefetch(&c->ids[slot % CHUNK_SLOTS]);
+    __builtin_prefetch(&c->slots[slot % CHUNK_SLOTS]);
 }
 
 /* -- several parts of a memory: the best of them ------------------------------------------------ */

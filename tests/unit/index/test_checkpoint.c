@@ -223,11 +223,12 @@ TEST(a_scale_that_is_none_is_refused)
     float vector[DIM];
     struct str whole;
     struct error err = {0};
-    const size_t at_scales = INDEX_FILE_HEADER_BYTES + 2 * sizeof(uint64_t) + 72;
+    const size_t at_scale =
+        INDEX_FILE_HEADER_BYTES + 2 * sizeof(uint64_t) + 72 + sizeof(int64_t);
     char *bytes;
 
     make_vector(vector, 1, 0);
-    put(ix, 1, vector); /* one slot: two words of signs, 70 bytes and 2 of filling, its scale */
+    put(ix, 1, vector); /* one slot: two words of signs, 70 bytes and 2 of filling, id, scale */
     save(&p, ix);
     REQUIRE(CHECK_OK(sys_read_file(&p.a, p.path, 1 << 20, &whole, &err), err));
     bytes = arena_cstr(&p.a, whole);
@@ -236,7 +237,7 @@ TEST(a_scale_that_is_none_is_refused)
         uint64_t sum;
 
         if (i > 0)
-            memcpy(bytes + at_scales, &bad[i - 1], sizeof(bad[0]));
+            memcpy(bytes + at_scale, &bad[i - 1], sizeof(bad[0]));
         sum = index_file_sum(&file, 1);
         memcpy(bytes + INDEX_FILE_HEADER_BYTES - sizeof(sum), &sum, sizeof(sum));
         CHECK_OK(sys_write_file(p.path, 0600, file, &err), err);
