@@ -11,7 +11,7 @@
 
 /* Deeper places keep their rounded cosines, right to about 0.002: reading a stored vector costs several
  * microseconds, and nobody sees that difference there. */
-#define EXACT_PLACES 40
+#define EXACT_PLACES 24
 #define ROUNDING     0.005f /* more than any cosine of the index is off */
 
 struct vector_search {
