@@ -402,6 +402,24 @@ static struct mutex *lock_of(const struct index *ix)
     return (struct mutex *)(uintptr_t)&ix->lock;
 }
 
+/* All parts of an id are hidden or none is. */
+static enum index_state state_of(const struct index *ix, int64_t id)
+{
+    uint32_t slot = ix->n_heads ? ix->heads[find_head(ix, id)] : SLOT_NONE;
+
+    if (slot == SLOT_NONE)
+        return INDEX_ABSENT;
+    return ix->chunks[slot / CHUNK_SLOTS]->hidden[slot % CHUNK_SLOTS] ? INDEX_HIDDEN
+                                                                      : INDEX_SHOWN;
+}
+
+void index_look(struct index *ix, const int64_t *ids, size_t n, enum index_state *out)
+{
+    MUTEX_SCOPE(&ix->lock);
+    for (size_t i = 0; i < n; i++)
+        out[i] = state_of(ix, ids[i]);
+}
+
 size_t index_count(const struct index *ix)
 {
     MUTEX_SCOPE(lock_of(ix));

@@ -56,6 +56,9 @@ void index_put(struct index *ix, const struct index_item *item); /* replaces */
 void index_remove(struct index *ix, int64_t id);                 /* an unknown id is fine */
 /* All of `from` goes into `to`, in place of what was there; `from` is freed. */
 void index_take(struct index *to, struct index *from);
+/* Which of the ids, as of now, a search without `among` may find: out[i] says it of ids[i]. */
+enum index_state { INDEX_ABSENT, INDEX_HIDDEN, INDEX_SHOWN };
+void index_look(struct index *ix, const int64_t *ids, size_t n, enum index_state *out);
 size_t index_count(const struct index *ix); /* ids, not vectors */
 size_t index_bytes(const struct index *ix); /* memory in use */
 

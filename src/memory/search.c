@@ -106,9 +106,14 @@ static bool rank_vectors(const struct search *s, struct ranking *out, struct err
 static bool rank_words(const struct search *s, struct arena *a, struct ranking *out,
                        struct error *err)
 {
+    const struct embedder *e = s->m->options.embedder;
     struct rank_request r = {
         .space = s->who->space, .filter = &s->filter, .limit = depth_of(s)};
 
+    if (e) {
+        r.model_id = embed_model_id(e);
+        r.dim = embed_dim(e);
+    }
     query_words(a, s->request->query, &r.words, &r.n_words);
     return store_rank_words(s->m->options.store, a, &r, out, err);
 }

@@ -164,7 +164,8 @@ struct rank_request {
     size_t dim;
 };
 
-/* BM25 over content and tags: any of the words. What the request says of vectors is not looked at. */
+/* BM25 over content and tags: any of the words. A model and dimension may be given: whether a memory that has
+ * such vectors matches the filter is then often known without asking the database. */
 NODISCARD bool store_rank_words(struct store *s, struct arena *a, const struct rank_request *r,
                                 struct ranking *out, struct error *err);
 

@@ -203,6 +203,27 @@ TEST(what_is_hidden_is_found_only_by_its_name)
     index_free(ix);
 }
 
+TEST(a_look_tells_what_a_search_may_find)
+{
+    static const int64_t ids[] = {1, 2, 3};
+    struct index *ix = index_new(DIM);
+    enum index_state states[COUNT(ids)];
+    float v[DIM] = {1};
+
+    index_look(ix, ids, COUNT(ids), states);
+    CHECK_INT(states[0], INDEX_ABSENT);
+    put(ix, 1, v, 1);
+    index_put(ix, &(struct index_item){.id = 2, .vectors = v, .n_parts = 1, .is_hidden = true});
+    index_look(ix, ids, COUNT(ids), states);
+    CHECK_INT(states[0], INDEX_SHOWN);
+    CHECK_INT(states[1], INDEX_HIDDEN);
+    CHECK_INT(states[2], INDEX_ABSENT);
+    index_remove(ix, 1);
+    index_look(ix, ids, COUNT(ids), states);
+    CHECK_INT(states[0], INDEX_ABSENT);
+    index_free(ix);
+}
+
 /* -- views ------------------------------------------------------------------------------------ */
 
 struct snapshot { /* a view and what a search on it found when it was taken */

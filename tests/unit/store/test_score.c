@@ -290,6 +290,47 @@ static void fill_rivers(struct fixture *f, size_t n, size_t n_tagged)
     CHECK_OK(store_put(f->store, &f->who, items, n, &err), err);
 }
 
+/* n memories of the word river, each third of them without a vector, each fifth deleted, each seventh replaced. */
+static void fill_mixed(struct fixture *f, size_t n)
+{
+    static const float vector[4] = {1};
+    struct store_item *items = ARENA_NEW(&f->arena, struct store_item, n);
+    struct error err = {0};
+    size_t n_deleted;
+
+    for (size_t i = 0; i < n; i++) {
+        items[i].memory = make(f, i);
+        items[i].memory.content = STR("river");
+        items[i].memory.superseded_by = i % 7 == 0 ? STR("another") : STR("");
+        if (i % 3)
+            items[i].vectors = (struct store_vectors){STR("model"), COUNT(vector), 1, vector};
+    }
+    CHECK_OK(store_put(f->store, &f->who, items, n, &err), err);
+    for (size_t i = 0; i < n; i += 5)
+        CHECK_OK(store_delete(f->store, &f->who, &items[i].memory.hash, 1, STR("{}"),
+                              &n_deleted, &err),
+                 err);
+}
+
+TEST(the_index_of_vectors_lets_through_what_the_database_does)
+{
+    AUTO(fixture_deinit) struct fixture f;
+    const struct str word = STR_INIT("river");
+    struct rank_request r = {.words = &word, .n_words = 1, .limit = 100};
+    struct ranking asked, looked;
+
+    fixture_init(&f);
+    fill_mixed(&f, 150);
+    asked = rank(&f, r);
+    r.model_id = STR("model");
+    r.dim = 4;
+    looked = rank(&f, r);
+    CHECK(asked.n > 50 && asked.n < 150);
+    REQUIRE(CHECK_INT(looked.n, asked.n));
+    for (size_t i = 0; i < asked.n; i++)
+        CHECK_INT(looked.list[i].row, asked.list[i].row);
+}
+
 /* The set of all memories with the tag was collected for each memory that was asked about. */
 TEST(a_filter_by_tags_costs_by_what_is_ranked)
 {
