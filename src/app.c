@@ -23,11 +23,13 @@
 #include "tools/tools.h"
 #include "transport/transport.h"
 
-#define SERVER_KEY_BYTES 32 /* seals session ids, cursors and states of one server's life */
-#define POOL_THREADS     2  /* slow handlers at once: long texts to embed, clean-ups */
-#define POOL_QUEUE_MAX   64
-#define DESCRIPTORS_KEPT ((size_t)128) /* for all but connections */
-#define STDIO_GRACE_MS   5000 /* for running calls once the client has closed its end */
+#define SERVER_KEY_BYTES        32 /* seals session ids, cursors and states of one server's life */
+#define POOL_THREADS            2 /* slow handlers at once: long texts to embed, clean-ups */
+#define POOL_QUEUE_MAX          64
+#define CHANGE_THREADS_PER_CORE 4 /* most wait for the disk */
+#define CHANGE_QUEUE_MAX        1000
+#define DESCRIPTORS_KEPT        ((size_t)128) /* for all but connections */
+#define STDIO_GRACE_MS          5000 /* for running calls once the client has closed its end */
 
 struct app {
     const struct config *config;
@@ -40,6 +42,7 @@ struct app {
     struct tools *tools; /* these three only while serving */
     struct mcp_server *mcp;
     struct pool *pool;
+    struct pool *change_pool; /* of a server; NULL over stdio */
 
     struct access *access; /* only while serving HTTP */
 };
@@ -116,6 +119,7 @@ bool app_open(const struct config *config, struct app **out, struct error *err)
 
 static void close_server(struct app *a)
 {
+    pool_free(STEAL(a->change_pool));
     pool_free(STEAL(a->pool));
     mcp_server_free(STEAL(a->mcp));
     tools_free(STEAL(a->tools));
@@ -205,6 +209,7 @@ static bool listen_and_wait(struct app *a, struct http_server *http, int signals
     const struct transport_http_options options = {.mcp = a->mcp,
                                                    .http = http,
                                                    .pool = a->pool,
+                                                   .change_pool = a->change_pool,
                                                    .gate = access_gate(a->access),
                                                    .path_prefix = a->config->path_prefix};
     struct transport_http *transport;
@@ -283,7 +288,10 @@ bool app_serve(struct app *a, int signals_fd, struct error *err)
     struct http_server *http;
     bool is_ok;
 
-    if (!open_server(a, true, err) || !access_open(a->config, a->pool, &a->access, err) ||
+    if (!open_server(a, true, err) ||
+        !pool_new("memoryd-change", CHANGE_THREADS_PER_CORE * sys_n_cores(), CHANGE_QUEUE_MAX,
+                  &a->change_pool, err) ||
+        !access_open(a->config, a->pool, &a->access, err) ||
         !http_server_new(&options, &http, err))
         return false;
     is_ok = listen_and_wait(a, http, signals_fd, err);

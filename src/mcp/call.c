@@ -466,6 +466,15 @@ struct mcp_job *job_new(const struct origin *from, struct mcp_call **calls, size
     return job;
 }
 
+unsigned mcp_job_needs(const struct mcp_job *job)
+{
+    unsigned needs = 0;
+
+    for (size_t i = 0; i < job->n_calls; i++)
+        needs |= job->calls[i]->tool ? job->calls[i]->tool->tool->needs : 0;
+    return needs;
+}
+
 bool mcp_job_is_slow(const struct mcp_job *job)
 {
     return job->is_slow;

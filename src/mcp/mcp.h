@@ -254,6 +254,7 @@ void mcp_channel_close(struct mcp_channel *ch);
 /* -- jobs ------------------------------------------------------------------------------------- */
 
 bool mcp_job_is_slow(const struct mcp_job *job);
+unsigned mcp_job_needs(const struct mcp_job *job); /* the rights of its tools, or-ed */
 void mcp_job_run(
     struct mcp_job *job); /* runs the handler, delivers its answer, frees the job */
 /* In place of mcp_job_run() when no worker can take it: the handler does not run, the answer is an

@@ -35,7 +35,7 @@ static bool submit(struct pool *pool, struct mcp_job *job, void (*done)(void *ct
 
 void run_job(struct pool *pool, struct mcp_job *job, void (*done)(void *ctx), void *ctx)
 {
-    if (mcp_job_is_slow(job)) {
+    if (pool) {
         if (submit(pool, job, done, ctx))
             return;
         mcp_job_refuse(job);

@@ -150,7 +150,9 @@ static void handle_line(struct loop *l, struct str line)
     if (!job)
         return;
     atomic_fetch_add(&l->client->n_holders, 1);
-    run_job(l->options->pool, job, job_done, l->client);
+    /* Changes too run here if they are quick: their one client may not have waited for one's answer before
+     * it sent the next message. */
+    run_job(mcp_job_is_slow(job) ? l->options->pool : NULL, job, job_done, l->client);
 }
 
 static bool may_take_lines(const struct loop *l)

@@ -2,8 +2,8 @@
  * transport.h - moves bytes between the protocol layer and the world: HTTP and stdio.
  *
  * A message that calls a handler becomes a job. Quick jobs run where they came in; slow ones go to
- * the pool, and the connection or the channel goes on meanwhile. A job that finds the pool's queue
- * full is refused, over HTTP with 503 and Retry-After.
+ * a pool, over HTTP so do all that change something, and the connection or the channel goes on meanwhile. A job
+ * that finds the pool's queue full is refused, over HTTP with 503 and Retry-After.
  *
  * Handlers get a struct caller (model/model.h) by mcp_call_caller().
  *
@@ -41,6 +41,7 @@ struct transport_http_options {
     struct mcp_server *mcp;   /* borrowed, outlives the transport */
     struct http_server *http; /* borrowed, not yet started */
     struct pool *pool;        /* borrowed, for slow jobs */
+    struct pool *change_pool; /* borrowed, for jobs that change something */
     struct gate *gate;        /* borrowed */
     struct str path_prefix;   /* borrowed: what a proxy cuts off, "/memory"; may be empty */
 };

@@ -54,8 +54,8 @@ struct str sse_session_of(struct str query);
  * arena. */
 struct str sse_endpoint_of(struct arena *a, struct str prefix, struct str space);
 
-/* Runs the job here if it is quick, else on the pool; refuses it if the pool is full. done(ctx) is
- * called exactly once, after the job has been freed, perhaps before this returns. */
+/* Runs the job on the pool, and refuses it if that is full; here if there is none. done(ctx) is called
+ * exactly once, after the job has been freed, perhaps before this returns. */
 void run_job(struct pool *pool, struct mcp_job *job, void (*done)(void *ctx), void *ctx);
 
 /* -- lines (lines.c) ------------------------------------------------------------------------- */

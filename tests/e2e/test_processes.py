@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 import contextlib
 import gzip
 import json
+import os
 import signal
 import sqlite3
 import subprocess
@@ -155,6 +156,24 @@ class Crash(Case):
             thread.join(DEADLINE_S)
             self.assertEqual(len(results), 1)
             self.assertEqual(s.total(), 2)
+
+    def test_however_many_changes_wait_reading_goes_on(self):
+        """As many changes as the server had HTTP threads stopped all else."""
+        n = 16 * (os.cpu_count() or 1)
+        with Server(self.folder) as s, Other("hold", self.db) as other:
+            results = []
+            threads = [threading.Thread(target=lambda i=i: results.append(s.store(f"waits {i}")))
+                       for i in range(n)]
+            for thread in threads:
+                thread.start()
+            for _ in range(8 * (os.cpu_count() or 1)):  # each on a connection of its own
+                self.assertEqual(s.search(QUESTION)[:1], [DECISION])
+            self.assertEqual(results, [], "the lock is held")
+            other.end()
+            for thread in threads:
+                thread.join(DEADLINE_S)
+            self.assertEqual(len(results), n)
+            self.assertEqual(s.total(), 1 + n)
 
     def test_who_never_lets_go_is_named_after_the_documented_time(self):
         with Server(self.folder, MCP_MEMORY_SQLITE_PRAGMAS="busy_timeout=1500") as s:

@@ -24,7 +24,8 @@ static struct stage stage_open(size_t n_workers, size_t max_queued)
     CHECK_OK(transport_http_new(&(struct transport_http_options){.mcp = s.table->mcp,
                                                                  .http = s.http,
                                                                  .gate = s.gate,
-                                                                 .pool = s.table->pool},
+                                                                 .pool = s.table->pool,
+                                                                 .change_pool = s.table->pool},
                                 &s.transport, &err),
              err);
     CHECK_OK(http_server_start(s.http, &err), err);

@@ -72,6 +72,7 @@ static struct stage stage_open(struct str prefix)
                                                                  .http = s.http,
                                                                  .gate = s.gate,
                                                                  .pool = s.table->pool,
+                                                                 .change_pool = s.table->pool,
                                                                  .path_prefix = prefix},
                                 &s.transport, &err),
              err);
