@@ -243,6 +243,17 @@ static bool scale_weights(struct config *c, struct error *err)
 }
 
 /* Half of a TLS set-up must not serve memories in the clear. */
+/* Parts that only repeat what the one before ends with would never reach the end of a text. */
+static bool check_splitting(const struct config *c, struct error *err)
+{
+    if (c->content_max_chars == 0 || c->split_overlap <= c->content_max_chars / 2)
+        return true;
+    return error_set(err, ERROR_INVALID,
+                     "MCP_CONTENT_SPLIT_OVERLAP is %zu, more than half of "
+                     "MCP_SQLITEVEC_MAX_CONTENT_LENGTH, %zu; make it smaller",
+                     c->split_overlap, c->content_max_chars);
+}
+
 static bool check_https(struct load *l, struct error *err)
 {
     static const char *const names[] = {"MCP_SSL_CERT_FILE", "MCP_SSL_KEY_FILE"};
@@ -337,7 +348,7 @@ static bool combine(struct load *l, struct error *err)
 {
     struct config *c = &l->loaded.config;
 
-    if (!scale_weights(c, err) || !check_https(l, err))
+    if (!scale_weights(c, err) || !check_splitting(c, err) || !check_https(l, err))
         return false;
     c->is_http |= l->loaded.is_sse || l->source->is_server;
     if (!check_access(l, err))

@@ -13,6 +13,12 @@
 #include "base/alloc.h"
 #include "text/text.h"
 
+static bool is_reading_failed(int extended_code)
+{
+    return extended_code == SQLITE_IOERR_READ || extended_code == SQLITE_IOERR_SHORT_READ ||
+           extended_code == SQLITE_IOERR_CORRUPTFS;
+}
+
 bool db_error(struct db *db, struct error *err, const char *what)
 {
     int code = sqlite3_errcode(db->os) & 0xff;
@@ -32,10 +38,15 @@ bool db_error(struct db *db, struct error *err, const char *what)
     case SQLITE_CANTOPEN:
         return error_set(
             err, ERROR_UNAVAILABLE,
-            "%s: the database cannot be opened for writing; check that its folder exists, and "
-            "the rights of both",
+            "%s: the database cannot be opened or changed; check that its folder exists, and "
+            "that both may be written",
             what);
     case SQLITE_IOERR:
+        if (is_reading_failed(sqlite3_extended_errcode(db->os)))
+            return error_set(err, ERROR_UNAVAILABLE,
+                             "%s: the database cannot be read (code %d); check that it is a "
+                             "file, and the disk",
+                             what, sqlite3_extended_errcode(db->os));
         return error_set(err, ERROR_UNAVAILABLE,
                          "%s: the disk failed or is full (code %d); nothing was changed", what,
                          sqlite3_extended_errcode(db->os));

@@ -46,6 +46,7 @@ struct loop {
     size_t out_at; /* bytes of out already written */
     bool is_input_over;
     bool is_reader_gone;
+    int write_errno; /* 0: the reader closed its end, as it may */
     int64_t next_tick_ms;
 };
 
@@ -122,6 +123,7 @@ static void note_reader_gone(struct loop *l, int why)
         return;
     log_event(LOG_INFO, "stdio.reader_gone", "reason=\"%s\"", strerrordesc_np(why));
     l->is_reader_gone = true;
+    l->write_errno = why == EPIPE ? 0 : why;
 }
 
 static void write_some(struct loop *l)
@@ -325,6 +327,9 @@ bool transport_stdio_run(const struct transport_stdio_options *options, struct e
     mcp_shut_down(options->mcp); /* listen streams get their last message */
     flush(&l);
     loop_deinit(&l);
+    if (is_ok && l.write_errno)
+        return error_set(err, ERROR_UNAVAILABLE, "cannot write answers to stdout: %s",
+                         strerrordesc_np(l.write_errno));
     return is_ok;
 }
 

@@ -72,7 +72,7 @@ NODISCARD bool transport_stdio_claim(int *out_in_fd, int *out_out_fd, struct err
 
 /* Answers lines until the end of input, stop_fd, or a reader that has gone away; each of them is a
  * proper end. Running jobs are given grace_ms and then cancelled; answers that are there are
- * written before it returns. UNAVAILABLE: reading failed. */
+ * written before it returns. UNAVAILABLE: reading or writing failed. */
 NODISCARD bool transport_stdio_run(const struct transport_stdio_options *options,
                                    struct error *err);
 

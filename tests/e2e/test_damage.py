@@ -290,7 +290,7 @@ class NotWritable(Case):
     def expect_refusal(self, *args):
         code, out, lines = self.run_as_user(*args)
         self.assertEqual((code, out, len(lines)), (7, "", 1), lines)
-        self.assertIn("cannot be opened for writing; check that its folder exists, and the rights",
+        self.assertIn("cannot be opened or changed; check that its folder exists, and that both may",
                       lines[0])
 
     def test_a_read_only_folder(self):

@@ -100,6 +100,15 @@ class Conversation(Case):
         self.assertEqual(process.wait(DEADLINE_S), 0)
         process.stdin.close()
 
+    def test_answers_that_cannot_be_written_are_a_failure(self):
+        line = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "ping"}) + "\n"
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([MEMORYD, "stdio"], input=line.encode(), stdout=full,
+                                  stderr=subprocess.PIPE, cwd=self.folder,
+                                  env=clean_env(self.folder), timeout=DEADLINE_S)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertIn(b"cannot write answers to stdout: No space left on device", done.stderr)
+
     def test_every_version_is_negotiated(self):
         known = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"]
         for version in [*known, "2099-01-01", MODERN]:

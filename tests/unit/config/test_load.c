@@ -263,6 +263,28 @@ TEST(two_weights_of_nothing_are_refused)
                                  "both 0; make one of them larger");
 }
 
+TEST(parts_that_overlap_by_more_than_half_are_refused)
+{
+    static const struct {
+        const char *longest, *overlap;
+        bool is_ok;
+    } rows[] = {
+        {"MCP_SQLITEVEC_MAX_CONTENT_LENGTH=100", "MCP_CONTENT_SPLIT_OVERLAP=50", true},
+        {"MCP_SQLITEVEC_MAX_CONTENT_LENGTH=100", "MCP_CONTENT_SPLIT_OVERLAP=51", false},
+        {"MCP_SQLITEVEC_MAX_CONTENT_LENGTH=none", "MCP_CONTENT_SPLIT_OVERLAP=500", true},
+        {"MCP_SQLITEVEC_MAX_CONTENT_LENGTH=1000", "MCP_CONTENT_SPLIT_OVERLAP=500", true},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO_ENV e;
+
+        env_init(&e);
+        env_set(&e, rows[i].longest);
+        env_set(&e, rows[i].overlap);
+        CHECK_INT(env_load(&e), rows[i].is_ok);
+    }
+}
+
 TEST(quality_counts_only_when_switched_on)
 {
     AUTO_ENV e;
