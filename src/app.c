@@ -331,6 +331,10 @@ bool app_probe_port(const struct config *config, struct arena *a, struct str *ou
     }
     if (problem.kind != ERROR_UNAVAILABLE)
         return error_set(err, problem.kind, "%s", problem.text);
-    *out = arena_printf(a, "%s (a running memoryd, perhaps)", problem.text);
+    *out =
+        arena_printf(a,
+                     "port %u of " STR_FMT
+                     " is held, by a running memoryd perhaps; \"ss -ltnp 'sport = :%u'\" tells",
+                     config->port, STR_ARG(config->host), config->port);
     return true;
 }

@@ -104,6 +104,8 @@ NODISCARD bool cli_open(struct cli *c, struct memory_service **out, struct error
 
 /* As the settings say, where they can be read. */
 enum embed_precision cli_precision(const struct cli *c);
+/* The model file is whole. True where there is none: searches then go by words. */
+NODISCARD bool cli_verify_model(const struct cli *c, struct error *err);
 
 /* -- printing (print.c) ----------------------------------------------------------------------- */
 

@@ -5,28 +5,30 @@
  * fail, as far as they can: a person wants the whole list at once.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "cli/cli_int.h"
+#include "cli/doctor_int.h"
 
+#include <stdarg.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "embed/embed.h"
-#include "sys/sys.h"
+#include "text/text.h"
 
 #define LOW_SPACE_BYTES ((int64_t)200 * 1000 * 1000)
-/* A clock before this program was written is wrong, and times would be too: 2026-01-01. */
-#define CLOCK_EARLIEST_MS ((int64_t)1767225600000)
 
-struct doctor {
-    struct cli *c;
-    json_t *checks; /* NULL unless --json */
-    size_t n_failed;
-};
+/* One line, whatever a server put into it. */
+static struct str one_line(struct doctor *d, const struct buf *text)
+{
+    struct str line = text_printable(d->c->arena, buf_str(text));
+    char *copy = arena_cstr(d->c->arena, line);
 
-enum verdict { VERDICT_OK, VERDICT_NOTE, VERDICT_FAILED };
+    for (size_t i = 0; i < line.len; i++) {
+        if (copy[i] == '\n' || copy[i] == '\t')
+            copy[i] = ' ';
+    }
+    return str_n(copy, line.len);
+}
 
-static void say(struct doctor *d, enum verdict verdict, const char *what, struct str text)
+void doctor_say(struct doctor *d, enum verdict verdict, const char *what, const char *fmt, ...)
 {
     static const struct {
         const char *name;
@@ -36,17 +38,23 @@ static void say(struct doctor *d, enum verdict verdict, const char *what, struct
         [VERDICT_NOTE] = {"note", STYLE_YELLOW},
         [VERDICT_FAILED] = {"FAILED", STYLE_RED},
     };
+    AUTO_BUF text = {0};
+    struct str line;
+    va_list args;
 
-    if (verdict == VERDICT_FAILED)
-        d->n_failed++;
+    va_start(args, fmt);
+    buf_vprintf(&text, fmt, args);
+    va_end(args);
+    line = one_line(d, &text);
+    d->n_failed += verdict == VERDICT_FAILED;
     if (d->checks) {
         json_array_append_new(d->checks,
                               json_must(json_pack("{s:s, s:s, s:o}", "check", what, "result",
-                                                  rows[verdict].name, "text", json_str(text))));
+                                                  rows[verdict].name, "text", json_str(line))));
         return;
     }
     cli_print(d->c, rows[verdict].style, "%-7s", rows[verdict].name);
-    cli_print(d->c, STYLE_PLAIN, "%-14s " STR_FMT "\n", what, STR_ARG(text));
+    cli_print(d->c, STYLE_PLAIN, "%-14s " STR_FMT "\n", what, STR_ARG(line));
 }
 
 static void check_config(struct doctor *d)
@@ -54,36 +62,19 @@ static void check_config(struct doctor *d)
     const struct cli_host *host = d->c->host;
 
     if (!host->config) {
-        say(d, VERDICT_FAILED, "configuration", str_c(host->config_error.text));
+        doctor_say(d, VERDICT_FAILED, "configuration", "%s", host->config_error.text);
         return;
     }
     for (size_t i = 0; i < host->config->n_items; i++) {
         const struct config_item *item = &host->config->items[i];
 
         if (strcmp(item->source, "default") != 0)
-            say(d, VERDICT_OK, "setting",
-                arena_printf(d->c->arena, "%s=" STR_FMT " (%s)", item->name,
-                             STR_ARG(item->value), item->source));
+            doctor_say(d, VERDICT_OK, "setting", "%s=" STR_FMT " (%s)", item->name,
+                       STR_ARG(item->value), item->source);
     }
-    say(d, VERDICT_OK, "configuration",
-        arena_printf(
-            d->c->arena, "%zu settings; .env: " STR_FMT, host->config->n_items,
-            STR_ARG(host->config->env_file.len ? host->config->env_file : STR("none"))));
-}
-
-static void check_clock(struct doctor *d)
-{
-    struct str now = cli_local_time(d->c, d->c->now_ms);
-
-    if (d->c->now_ms < CLOCK_EARLIEST_MS)
-        say(d, VERDICT_FAILED, "clock",
-            arena_printf(d->c->arena,
-                         "the time is " STR_FMT "; set the clock, or memories get "
-                         "wrong dates",
-                         STR_ARG(now)));
-    else
-        say(d, VERDICT_OK, "clock",
-            arena_printf(d->c->arena, STR_FMT " local time", STR_ARG(now)));
+    doctor_say(d, VERDICT_OK, "configuration", "%zu settings; .env: " STR_FMT,
+               host->config->n_items,
+               STR_ARG(host->config->env_file.len ? host->config->env_file : STR("none")));
 }
 
 static void check_model(struct doctor *d)
@@ -96,19 +87,19 @@ static void check_model(struct doctor *d)
     if (!config)
         return;
     if (!config->model_path.len) {
-        say(d, VERDICT_NOTE, "model",
-            STR("none installed, so search works by words only; 'memoryd model convert' makes "
-                "one"));
+        doctor_say(
+            d, VERDICT_NOTE, "model",
+            "none installed, so search works by words only; 'memoryd model convert' makes "
+            "one");
         return;
     }
     path = arena_cstr(d->c->arena, config->model_path);
-    if (!embed_verify(path, &err) || !embed_open(path, cli_precision(d->c), &e, &err)) {
-        say(d, VERDICT_FAILED, "model", str_c(err.text));
+    if (!cli_verify_model(d->c, &err) || !embed_open(path, cli_precision(d->c), &e, &err)) {
+        doctor_say(d, VERDICT_FAILED, "model", "%s", err.text);
         return;
     }
-    say(d, VERDICT_OK, "model",
-        arena_printf(d->c->arena, STR_FMT ", %s, " STR_FMT, STR_ARG(embed_model_id(e)),
-                     embed_path_name(e), STR_ARG(config->model_path)));
+    doctor_say(d, VERDICT_OK, "model", STR_FMT ", %s, " STR_FMT, STR_ARG(embed_model_id(e)),
+               embed_path_name(e), STR_ARG(config->model_path));
     embed_close(e);
 }
 
@@ -122,43 +113,27 @@ static void check_memory(struct doctor *d)
         return;
     if (!cli_open(d->c, &memory, &err) ||
         !memory_health(memory, &d->c->who, d->c->arena, &health, &err)) {
-        say(d, VERDICT_FAILED, "database", str_c(err.text));
+        doctor_say(d, VERDICT_FAILED, "database", "%s", err.text);
         return;
     }
     if (health.is_store_ok)
-        say(d, health.is_words_ok ? VERDICT_OK : VERDICT_FAILED, "database",
-            arena_printf(d->c->arena, "%lld memories, " STR_FMT ", " STR_FMT,
-                         (long long)health.n_live,
-                         STR_ARG(cli_bytes(d->c, health.bytes_on_disk)),
-                         STR_ARG(d->c->host->config->sqlite_path)));
+        doctor_say(d, health.is_words_ok ? VERDICT_OK : VERDICT_FAILED, "database",
+                   "%lld memories, " STR_FMT ", " STR_FMT, (long long)health.n_live,
+                   STR_ARG(cli_bytes(d->c, health.bytes_on_disk)),
+                   STR_ARG(d->c->host->config->sqlite_path));
     if (health.n_with_vector < health.n_live && health.has_model)
-        say(d, VERDICT_NOTE, "vectors",
-            arena_printf(d->c->arena,
-                         "%lld memories are found by words only; run 'memoryd reindex'",
-                         (long long)(health.n_live - health.n_with_vector)));
+        doctor_say(d, VERDICT_NOTE, "vectors",
+                   "%lld memories are found by words only; run 'memoryd reindex'",
+                   (long long)(health.n_live - health.n_with_vector));
     if (!health.is_healthy)
-        say(d, VERDICT_FAILED, health.is_store_ok ? "health" : "database", health.message);
+        doctor_say(d, VERDICT_FAILED, health.is_store_ok ? "health" : "database", STR_FMT,
+                   STR_ARG(health.message));
     if (health.bytes_free < LOW_SPACE_BYTES)
-        say(d, VERDICT_FAILED, "disk",
-            arena_printf(d->c->arena, "only " STR_FMT " free; make room",
-                         STR_ARG(cli_bytes(d->c, health.bytes_free))));
+        doctor_say(d, VERDICT_FAILED, "disk", "only " STR_FMT " free; make room",
+                   STR_ARG(cli_bytes(d->c, health.bytes_free)));
     else
-        say(d, VERDICT_OK, "disk",
-            arena_printf(d->c->arena, STR_FMT " free",
-                         STR_ARG(cli_bytes(d->c, health.bytes_free))));
-}
-
-static void check_port(struct doctor *d)
-{
-    struct error err = {0};
-    struct str state;
-
-    if (!d->c->host->config)
-        return;
-    if (d->c->host->probe_port(d->c->host->ctx, &state, &err))
-        say(d, VERDICT_OK, "address", state);
-    else
-        say(d, VERDICT_FAILED, "address", str_c(err.text));
+        doctor_say(d, VERDICT_OK, "disk", STR_FMT " free",
+                   STR_ARG(cli_bytes(d->c, health.bytes_free)));
 }
 
 static bool run_doctor(struct cli *c, struct error *err)
@@ -168,10 +143,9 @@ static bool run_doctor(struct cli *c, struct error *err)
     if (c->is_json)
         d.checks = json_must(json_array());
     check_config(&d);
-    check_clock(&d);
     check_model(&d);
     check_memory(&d);
-    check_port(&d);
+    doctor_check_host(&d);
     if (c->is_json)
         cli_print_json(
             c, json_must(json_pack("{s:b, s:o}", "ok", d.n_failed == 0, "checks", d.checks)));
@@ -198,7 +172,7 @@ static bool run_version(struct cli *c, struct error *err)
 const struct cli_command cli_doctor = {
     .name = "doctor",
     .words = "",
-    .summary = "check configuration, model, database, disk and address",
+    .summary = "check configuration, model, database, certificate, address and more",
     .details = "Checks everything that memoryd needs and says what to do where something is "
                "wrong. Exit "
                "code 7\nif a check failed.",

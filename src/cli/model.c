@@ -30,6 +30,14 @@ static bool print_model(struct cli *c, struct str path, struct error *err)
     return true;
 }
 
+bool cli_verify_model(const struct cli *c, struct error *err)
+{
+    const struct config *config = c->host->config;
+
+    return !config || !config->model_path.len ||
+           embed_verify(arena_cstr(c->arena, config->model_path), err);
+}
+
 static bool verify_model(struct cli *c, struct str path, struct error *err)
 {
     if (!embed_verify(arena_cstr(c->arena, path), err))

@@ -102,6 +102,20 @@ static void print_health(struct cli *c, const struct memory_health_result *h)
               STR_ARG(cli_bytes(c, h->bytes_free)));
 }
 
+/* A damaged file may still be opened, and its vectors look like others. */
+static void check_model_file(struct cli *c, struct memory_health_result *h)
+{
+    struct error problem = {0};
+
+    if (cli_verify_model(c, &problem))
+        return;
+    h->message = h->is_healthy ? arena_printf(c->arena, "%s", problem.text)
+                               : arena_printf(c->arena, STR_FMT "; %s", STR_ARG(h->message),
+                                              problem.text);
+    h->is_healthy = false;
+    h->is_embedding_ok = false;
+}
+
 static bool run_health(struct cli *c, struct error *err)
 {
     struct memory_service *memory;
@@ -109,6 +123,7 @@ static bool run_health(struct cli *c, struct error *err)
 
     if (!cli_open(c, &memory, err) || !memory_health(memory, &c->who, c->arena, &health, err))
         return false;
+    check_model_file(c, &health);
     if (c->is_json)
         cli_print_json(c, health_json(&health));
     else
@@ -131,8 +146,10 @@ const struct cli_command cli_health = {
     .name = "health",
     .words = "",
     .summary = "test database, indexes and model",
-    .details = "Tests the database (structure, indexes, a write), embeds a text, and counts. "
-               "Exit code "
-               "7 if\nsomething is wrong.",
+    .details =
+        "Tests the database (structure, indexes, a write), reads the model file, embeds a "
+        "text, and counts. "
+        "Exit code "
+        "7 if\nsomething is wrong.",
     .run = run_health,
 };

@@ -87,13 +87,13 @@ static bool bind_error(const struct http_options *o, struct error *err)
                          " is in use by another program; stop it or choose another port",
                          o->port, STR_ARG(o->host));
     if (errno == EACCES && o->port < PRIVILEGED_PORTS)
-        return error_set(err, ERROR_UNAVAILABLE,
+        return error_set(err, ERROR_DENIED,
                          "cannot listen on port %u: ports below %d need the capability "
                          "CAP_NET_BIND_SERVICE (in a systemd unit AmbientCapabilities=, else "
                          "'setcap cap_net_bind_service=+ep' on the program), or a socket unit",
                          o->port, PRIVILEGED_PORTS);
-    return error_set(err, ERROR_UNAVAILABLE, "cannot listen on port %u of " STR_FMT ": %s",
-                     o->port, STR_ARG(o->host), strerrordesc_np(errno));
+    return error_set(err, ERROR_INVALID, "cannot listen on port %u of " STR_FMT ": %s", o->port,
+                     STR_ARG(o->host), strerrordesc_np(errno));
 }
 
 static bool check_reach(const struct http_options *o, struct ip ip, struct str shown,
