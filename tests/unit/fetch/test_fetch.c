@@ -44,6 +44,7 @@ struct server {
     struct MHD_Daemon *daemon;
     char ca_file[64];
     int n_requests;
+    char echo[200]; /* of the last request to /echo: method, a header, body */
     int timeout_ms; /* of whoever asks it; long, for a busy machine */
 };
 
@@ -82,20 +83,45 @@ static struct MHD_Response *response_for(const char *path)
     return r;
 }
 
+static void echo_add(struct server *s, const char *bytes, size_t n)
+{
+    size_t len = strlen(s->echo);
+
+    snprintf(s->echo + len, sizeof(s->echo) - len, "%.*s", (int)n, bytes);
+}
+
+static void echo_head(struct server *s, struct MHD_Connection *c, const char *method)
+{
+    const char *value = MHD_lookup_connection_value(c, MHD_HEADER_KIND, "X-Test");
+
+    s->echo[0] = '\0';
+    echo_add(s, method, strlen(method));
+    echo_add(s, " ", 1);
+    echo_add(s, value ? value : "-", value ? strlen(value) : 1);
+    echo_add(s, " ", 1);
+}
+
 static enum MHD_Result answer(void *ctx, struct MHD_Connection *c, const char *url,
                               const char *method, const char *version, const char *body,
                               size_t *body_len, void **state)
 {
     struct server *s = ctx;
-    struct MHD_Response *r = response_for(url);
+    struct MHD_Response *r;
     enum MHD_Result result;
 
-    (void)method;
     (void)version;
-    (void)body;
-    (void)body_len;
-    (void)state;
+    if (!*state) { /* headers have come */
+        echo_head(s, c, method);
+        *state = s;
+        return MHD_YES;
+    }
+    if (*body_len) {
+        echo_add(s, body, *body_len);
+        *body_len = 0;
+        return MHD_YES;
+    }
     s->n_requests++;
+    r = response_for(url);
     result = MHD_queue_response(c, strcmp(url, "/moved") == 0 ? 302 : 200, r);
     MHD_destroy_response(r);
     return result;
@@ -278,6 +304,103 @@ TEST(a_certificate_for_another_name_is_refused)
     CHECK(!get(&s, "other.example:443:8.8.8.8", "https://other.example/document", &got, &a,
                &err));
     CHECK_INT(err.kind, ERROR_UNAVAILABLE);
+    CHECK_INT(s.n_requests, 0);
+}
+
+/* -- what the operator named ------------------------------------------------------------------- */
+
+/* Without a name server: to the test's own, whatever the URL names. */
+static bool send_named(struct server *s, const struct fetch_request *request,
+                       struct fetch_answer *out, struct arena *a, struct error *err)
+{
+    const struct fetch_options options = {.max_bytes = 1000,
+                                          .timeout_ms = s->timeout_ms,
+                                          .is_any_address = true,
+                                          .ca_file = s->ca_file,
+                                          .connect =
+                                              arena_printf(a, "127.0.0.1:%u", port_of(s)).ptr};
+    struct fetcher *f = NULL;
+    bool is_ok;
+
+    if (!CHECK_OK(fetch_new(&options, &f, err), *err))
+        return false;
+    is_ok = fetch_send(f, a, request, out, err);
+    fetch_free(f);
+    return is_ok;
+}
+
+TEST(a_request_carries_method_headers_and_body)
+{
+    static const struct fetch_header header = {STR_INIT("X-Test"), STR_INIT("yes")};
+    static const struct {
+        const char *method, *body, *want;
+    } rows[] = {{NULL, NULL, "GET yes "},
+                {"POST", "a=1", "POST yes a=1"},
+                {"POST", "", "POST yes "},
+                {"PUT", "{}", "PUT yes {}"},
+                {"DELETE", NULL, "DELETE yes "}};
+    SERVER(s);
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct fetch_request request = {.method = rows[i].method,
+                                              .url = STR("https://app.example/echo"),
+                                              .headers = &header,
+                                              .n_headers = 1,
+                                              .body = str_c(rows[i].body)};
+        AUTO_ARENA a = {0};
+        struct fetch_answer got = {0};
+        struct error err = {0};
+
+        REQUIRE(CHECK_OK(send_named(&s, &request, &got, &a, &err), err));
+        CHECK_STR(str_c(s.echo), rows[i].want);
+    }
+}
+
+TEST(the_peer_is_known_also_when_its_certificate_is_refused)
+{
+    static const struct {
+        const char *url;
+        bool want;
+    } rows[] = {{"https://app.example/document", true}, {"https://other.example/x", false}};
+    SERVER(s);
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct fetch_peer peer = {0};
+        const struct fetch_request request = {.url = str_c(rows[i].url), .peer = &peer};
+        AUTO_ARENA a = {0};
+        struct fetch_answer got = {0};
+        struct error err = {0};
+
+        CHECK_INT(send_named(&s, &request, &got, &a, &err), rows[i].want);
+        CHECK_STR(peer.address, "127.0.0.1");
+        CHECK(!peer.is_public);
+        CHECK(str_starts(peer.chain, STR("-----BEGIN CERTIFICATE-----")));
+        if (rows[i].want) {
+            CHECK_STR(fetch_header_of(&got, STR("cache-control")), "public, max-age=60");
+            CHECK(got.date_ms > clock_now_ms() - 60000 && got.date_ms < clock_now_ms() + 60000);
+        }
+    }
+}
+
+TEST(headers_of_two_lines_are_not_sent)
+{
+    static const struct fetch_header rows[] = {
+        {STR_INIT("X-Test"), STR_INIT("a\r\nHost: b")},
+        {STR_INIT("X-Test\nY"), STR_INIT("a")},
+        {STR_INIT("X-Test"), STR_INIT("a\0b")},
+    };
+    SERVER(s);
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct fetch_request request = {
+            .url = STR("https://app.example/echo"), .headers = &rows[i], .n_headers = 1};
+        AUTO_ARENA a = {0};
+        struct fetch_answer got;
+        struct error err = {0};
+
+        CHECK(!send_named(&s, &request, &got, &a, &err));
+        CHECK_INT(err.kind, ERROR_INVALID);
+    }
     CHECK_INT(s.n_requests, 0);
 }
 
