@@ -1,5 +1,6 @@
 /*
- * doctor.c - memoryd doctor and memoryd version: everything that could be wrong, checked in turn.
+ * doctor.c - memoryd doctor and memoryd version: everything that could be wrong, checked in turn. A server
+ * elsewhere, by its URL, is in doctor_url.c and those beside it.
  *
  * Each check prints one line and, if it fails, what to do. Later checks run even when earlier ones
  * fail, as far as they can: a person wants the whole list at once.
@@ -136,16 +137,42 @@ static void check_memory(struct doctor *d)
                    STR_ARG(cli_bytes(d->c, health.bytes_free)));
 }
 
+static void check_machine(struct doctor *d)
+{
+    check_config(d);
+    check_model(d);
+    check_memory(d);
+    doctor_check_host(d);
+}
+
+static bool check_options(const struct cli *c, struct error *err)
+{
+    static const int of_url[] = {DOCTOR_OPT_CONNECT, DOCTOR_OPT_CA_FILE, DOCTOR_OPT_PRIVATE,
+                                 DOCTOR_OPT_LOGIN};
+
+    for (size_t i = 0; i < COUNT(of_url); i++) {
+        if (cli_has(c, of_url[i]) && !cli_has(c, DOCTOR_OPT_URL))
+            return error_set(err, ERROR_INVALID,
+                             "--connect, --ca-file, --private and --login go with --url");
+    }
+    return true;
+}
+
 static bool run_doctor(struct cli *c, struct error *err)
 {
     struct doctor d = {.c = c};
+    bool is_url = cli_has(c, DOCTOR_OPT_URL);
 
+    if (!check_options(c, err))
+        return false;
     if (c->is_json)
         d.checks = json_must(json_array());
-    check_config(&d);
-    check_model(&d);
-    check_memory(&d);
-    doctor_check_host(&d);
+    if (!is_url)
+        check_machine(&d);
+    if (is_url && !doctor_run_url(&d, err)) {
+        json_decref(d.checks);
+        return false;
+    }
     if (c->is_json)
         cli_print_json(
             c, json_must(json_pack("{s:b, s:o}", "ok", d.n_failed == 0, "checks", d.checks)));
@@ -169,13 +196,31 @@ static bool run_version(struct cli *c, struct error *err)
     return true;
 }
 
+static const struct cli_option doctor_options[] = {
+    {DOCTOR_OPT_URL, "url", "URL", "check this server instead, as claude.ai connects to it"},
+    {DOCTOR_OPT_LOGIN, "login", NULL, "and log in with a browser, for everything behind that"},
+    {DOCTOR_OPT_PRIVATE, "private", NULL,
+     "for clients of this network: any port and address will do"},
+    {DOCTOR_OPT_CONNECT, "connect", "HOST:PORT",
+     "speak with this one in the place of whom the URL names"},
+    {DOCTOR_OPT_CA_FILE, "ca-file", "FILE",
+     "authorities (PEM) in the place of the system's, for one of your own"},
+};
+
 const struct cli_command cli_doctor = {
     .name = "doctor",
     .words = "",
     .summary = "check configuration, model, database, certificate, address and more",
-    .details = "Checks everything that memoryd needs and says what to do where something is "
-               "wrong. Exit "
-               "code 7\nif a check failed.",
+    .details =
+        "Checks everything that memoryd needs on this machine and says what to do where "
+        "something "
+        "is wrong.\nWith --url it makes the connection that claude.ai makes, from the first "
+        "request to the log-in page,\nand with an API key or token in MEMORYD_DOCTOR_TOKEN, or "
+        "with --login, to a tool call. Nothing is changed;\nthe client that it registers is "
+        "removed again. Exit code 7 if a check failed.\n\n"
+        "  memoryd doctor --url https://memory.example.com/mcp",
+    .options = doctor_options,
+    .n_options = COUNT(doctor_options),
     .run = run_doctor,
 };
 

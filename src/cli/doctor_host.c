@@ -17,7 +17,7 @@
 
 #define DAY_MS          ((int64_t)86400000)
 #define CLOCK_SLACK_MS  DAY_MS /* a file may be copied with a time of another zone */
-#define CLOCK_FUTURE_MS (20 * 365 * DAY_MS)
+#define CLOCK_FUTURE_MS (DAY_MS * 365 * 20)
 #define CERTIFICATE_MAX ((size_t)256 << 10)
 #define EXPIRES_SOON_MS (14 * DAY_MS)
 #define HTTPS_PORT      443

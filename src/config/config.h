@@ -88,6 +88,7 @@ struct config {
     struct str private_key;      /* MCP_OAUTH_PRIVATE_KEY(_PATH): PEM; empty: made by memoryd */
     int access_token_minutes;    /* MCP_OAUTH_ACCESS_TOKEN_EXPIRE_MINUTES */
     int refresh_token_days;      /* MCP_OAUTH_REFRESH_TOKEN_EXPIRE_DAYS */
+    struct str doctor_token;     /* MEMORYD_DOCTOR_TOKEN; empty: none */
 
     /* storage */
     struct str base_dir;    /* MCP_MEMORY_BASE_DIR; absolute */

@@ -151,6 +151,12 @@ const struct setting settings[] = {
      .accepts = "any text",
      .is_secret = true,
      .meaning = "Bearer token that clients need to register; by default none"},
+    {.name = "MEMORYD_DOCTOR_TOKEN",
+     .read = read_text,
+     .offset = AT(config.doctor_token),
+     .accepts = "any text",
+     .is_secret = true,
+     .meaning = "API key or access token with which `memoryd doctor --url` makes calls"},
 
     /* storage; the base folder before what is relative to it */
     {.name = "MCP_MEMORY_BASE_DIR",

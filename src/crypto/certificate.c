@@ -245,6 +245,49 @@ bool crypto_certificate_is_for(const struct crypto_certificate *c, struct str ho
     return gnutls_x509_crt_check_hostname(c->chain[0], name) != 0;
 }
 
+/* "a.example"; of several the first. */
+static void name_of(gnutls_x509_crt_t certificate, char out[HOST_MAX_BYTES + 1])
+{
+    size_t len = HOST_MAX_BYTES;
+
+    memset(out, 0, HOST_MAX_BYTES + 1);
+    if (gnutls_x509_crt_get_subject_alt_name(certificate, 0, out, &len, NULL) !=
+        GNUTLS_SAN_DNSNAME)
+        memcpy(out, "another host", sizeof("another host"));
+}
+
+static bool check_shown(const struct crypto_certificate *c, struct str host, struct error *err)
+{
+    char name[HOST_MAX_BYTES + 1];
+
+    name_of(c->chain[0], name);
+    if (!crypto_certificate_is_for(c, host))
+        return error_set(err, ERROR_INVALID,
+                         "it is for %s, not for " STR_FMT "; get one that names it", name,
+                         STR_ARG(host));
+    if (gnutls_x509_crt_check_issuer(c->chain[0], c->chain[0]))
+        return error_set(err, ERROR_INVALID,
+                         "it is signed by itself; get one of a recognised authority, such as "
+                         "Let's Encrypt");
+    if (crypto_certificate_is_alone(c))
+        return error_set(err, ERROR_INVALID,
+                         "the server shows its own certificate alone; give it the full chain "
+                         "(fullchain.pem)");
+    return true;
+}
+
+bool crypto_chain_check(struct str pem, struct str host, int64_t now_ms, int64_t *out_end_ms,
+                        struct error *err)
+{
+    AUTO_CERTIFICATE *c = empty_certificate();
+
+    if (!import_chain(c, pem, err) || !check_dates(c, now_ms, err) || !check_order(c, err) ||
+        !check_shown(c, host, err))
+        return false;
+    *out_end_ms = end_of(c->chain[0]);
+    return true;
+}
+
 static ssize_t pull(gnutls_transport_ptr_t ptr, void *data, size_t n)
 {
     const struct crypto_reader *reader = ptr;

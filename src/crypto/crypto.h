@@ -117,6 +117,12 @@ bool crypto_certificate_is_alone(const struct crypto_certificate *c);
 /* It is valid for this host name or address. */
 bool crypto_certificate_is_for(const struct crypto_certificate *c, struct str host);
 
+/* A chain that a server showed, as far as it can be judged without knowing any authority. INVALID: not in order,
+ * not valid at now_ms, not for this host, signed by itself, or its middle is missing. *out_end_ms: when its
+ * first certificate expires. */
+NODISCARD bool crypto_chain_check(struct str pem, struct str host, int64_t now_ms,
+                                  int64_t *out_end_ms, struct error *err);
+
 /* How a session reads: from fd, and before it says that nothing has come it calls wait(). */
 struct crypto_reader {
     int fd;

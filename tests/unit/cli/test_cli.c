@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
 
-#include "cli/doctor_int.h"
 #include "json/json.h"
 #include "tests/unit/cli/stage.h"
 
@@ -172,31 +171,6 @@ TEST(spaces_do_not_see_each_other)
     CHECK_INT(stage_run(&s, "store mine --space work"), CLI_OK);
     CHECK_INT(n_listed(&s, "list --json"), 0);
     CHECK_INT(n_listed(&s, "list --space work --json"), 1);
-}
-
-/* -- doctor ------------------------------------------------------------------------------------ */
-
-TEST(a_clock_older_than_the_program_or_far_beyond_it_is_wrong)
-{
-    static const int64_t day_ms = 86400000, built_ms = 1767225600000; /* 2026-01-01 */
-    static const struct {
-        int64_t now_ms;
-        const char *says; /* NULL: nothing */
-    } rows[] = {
-        {0, "earlier than this program"},
-        {built_ms - 2 * day_ms, "earlier than this program, which is of 2026-01-01T"},
-        {built_ms - day_ms / 2, NULL},
-        {built_ms, NULL},
-        {built_ms + 10 * 365 * day_ms, NULL},
-        {built_ms + 21 * 365 * day_ms, "20 years later"},
-    };
-    AUTO_ARENA a = {0};
-
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        struct str got = doctor_clock_problem(&a, rows[i].now_ms, built_ms);
-
-        CHECK(rows[i].says ? str_contains(got, str_c(rows[i].says)) : got.len == 0);
-    }
 }
 
 TEST_MAIN()

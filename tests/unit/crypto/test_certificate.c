@@ -164,4 +164,42 @@ TEST(dates_of_the_whole_chain_count)
     crypto_certificate_unref(got);
 }
 
+TEST(a_chain_that_a_server_showed_is_judged)
+{
+    AUTO_CHAIN c;
+    struct pki_pair expired, self;
+    int64_t end_ms = 0;
+    struct error err = {0};
+
+    chain_init(&c);
+    expired = pki_make(&c.arena, &(struct pki_wish){.name = "memory.example",
+                                                    .issuer = &c.middle,
+                                                    .begin_s = JUNE_2020,
+                                                    .end_s = JUNE_2020 + DAY_S});
+    self = pki_make(&c.arena, &(struct pki_wish){.name = "memory.example"});
+    const struct {
+        struct str pem;
+        const char *host, *says; /* NULL: nothing is wrong */
+    } rows[] = {
+        {joined(&c, c.leaf.certificate, c.middle.certificate), "memory.example", NULL},
+        {joined(&c, c.leaf.certificate, c.middle.certificate), "other.example",
+         "it is for memory.example, not for other.example"},
+        {c.leaf.certificate, "memory.example", "alone"},
+        {self.certificate, "memory.example", "signed by itself"},
+        {joined(&c, expired.certificate, c.middle.certificate), "memory.example", "expired"},
+        {joined(&c, c.leaf.certificate, c.root.certificate), "memory.example",
+         "has not signed"},
+        {STR("none"), "memory.example", "no certificate"},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        bool is_ok =
+            crypto_chain_check(rows[i].pem, str_c(rows[i].host), clock_now_ms(), &end_ms, &err);
+
+        CHECK_INT(is_ok, rows[i].says == NULL);
+        CHECK(is_ok || str_contains(str_c(err.text), str_c(rows[i].says)));
+    }
+    CHECK(end_ms > clock_now_ms());
+}
+
 TEST_MAIN()
