@@ -66,10 +66,14 @@ struct str crypto_key_pem(struct arena *a, const struct crypto_key *k); /* PKCS 
 struct str crypto_key_alg(const struct crypto_key *k);                  /* "ES256" or "RS256" */
 struct str crypto_key_id(const struct crypto_key *k);  /* RFC 7638 thumbprint */
 struct str crypto_key_jwk(const struct crypto_key *k); /* the public half, a JSON object */
+/* Somebody else's public key out of a JWK (RFC 7517), which is JSON: it can verify and nothing more. INVALID:
+ * neither on P-256 nor RSA of 2048 bits or more, or not for signatures. */
+NODISCARD bool crypto_jwk_load(struct str jwk, struct crypto_key **out, struct error *err);
 
 /* -- tokens (RFC 7515, compact form) ----------------------------------------------------------- */
 
-#define CRYPTO_JWT_MAX_BYTES 4096
+#define CRYPTO_JWT_MAX_BYTES       4096
+#define CRYPTO_JWT_OTHER_MAX_BYTES ((size_t)16 << 10)
 
 /* claims: a JSON object as text. The header is alg, kid and typ, no more. */
 struct str crypto_jwt_sign(struct arena *a, const struct crypto_key *k, const char *typ,
@@ -87,6 +91,12 @@ NODISCARD bool crypto_jwt_parse(struct arena *a, struct str token, struct crypto
                                 struct error *err);
 /* The signature is this key's, made by the key's own algorithm whatever the token says. */
 bool crypto_jwt_verify(const struct crypto_jwt *t, const struct crypto_key *k);
+
+/* A token that others made: longer, and kid and typ may be missing (empty). */
+NODISCARD bool crypto_jwt_parse_other(struct arena *a, struct str token, struct crypto_jwt *out,
+                                      struct error *err);
+/* As crypto_jwt_verify(), under whatever name its owner gave the key. */
+bool crypto_jwt_is_by(const struct crypto_jwt *t, const struct crypto_key *k);
 
 /* -- the certificate of a TLS server (certificate.c) ------------------------------------------ */
 

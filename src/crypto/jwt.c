@@ -83,23 +83,20 @@ static bool read_header(struct arena *a, struct str text, struct crypto_jwt *out
         !json_get_str(header, "", "typ", &out->typ, err) ||
         !json_get_str(header, "", "kid", &out->kid, err))
         return false;
-    if (!out->alg.len || !out->typ.len || !out->kid.len)
-        return error_set(err, ERROR_INVALID, "the header lacks alg, typ or kid");
+    if (!out->alg.len)
+        return error_set(err, ERROR_INVALID, "the header lacks alg");
     out->alg = arena_dup(a, out->alg);
     out->typ = arena_dup(a, out->typ);
     out->kid = arena_dup(a, out->kid);
     return true;
 }
 
-bool crypto_jwt_parse(struct arena *a, struct str token, struct crypto_jwt *out,
-                      struct error *err)
+static bool parse(struct arena *a, struct str token, struct crypto_jwt *out, struct error *err)
 {
     struct str head, body, sign, text;
     struct crypto_jwt t = {0};
     size_t dot;
 
-    if (token.len > CRYPTO_JWT_MAX_BYTES)
-        return error_set(err, ERROR_INVALID, "longer than %d bytes", CRYPTO_JWT_MAX_BYTES);
     if (!str_cut(token, '.', &head, &sign) || !str_cut(sign, '.', &body, &sign) ||
         str_find_char(sign, '.', &dot))
         return error_set(err, ERROR_INVALID, "not three parts");
@@ -110,6 +107,30 @@ bool crypto_jwt_parse(struct arena *a, struct str token, struct crypto_jwt *out,
     t.signed_part = str_sub(token, 0, head.len + 1 + body.len);
     *out = t;
     return true;
+}
+
+bool crypto_jwt_parse(struct arena *a, struct str token, struct crypto_jwt *out,
+                      struct error *err)
+{
+    struct crypto_jwt t;
+
+    if (token.len > CRYPTO_JWT_MAX_BYTES)
+        return error_set(err, ERROR_INVALID, "longer than %d bytes", CRYPTO_JWT_MAX_BYTES);
+    if (!parse(a, token, &t, err))
+        return false;
+    if (!t.typ.len || !t.kid.len)
+        return error_set(err, ERROR_INVALID, "the header lacks typ or kid");
+    *out = t;
+    return true;
+}
+
+bool crypto_jwt_parse_other(struct arena *a, struct str token, struct crypto_jwt *out,
+                            struct error *err)
+{
+    if (token.len > CRYPTO_JWT_OTHER_MAX_BYTES)
+        return error_set(err, ERROR_INVALID, "longer than %zu bytes",
+                         CRYPTO_JWT_OTHER_MAX_BYTES);
+    return parse(a, token, out, err);
 }
 
 /* The two numbers as DER. False: not of the right length. */
@@ -126,10 +147,15 @@ static bool to_der(struct str raw, gnutls_datum_t *out)
 
 bool crypto_jwt_verify(const struct crypto_jwt *t, const struct crypto_key *k)
 {
+    return str_eq(t->kid, crypto_key_id(k)) && crypto_jwt_is_by(t, k);
+}
+
+bool crypto_jwt_is_by(const struct crypto_jwt *t, const struct crypto_key *k)
+{
     AUTO_DATUM der = {0};
     gnutls_datum_t data = datum_of(t->signed_part), signature = datum_of(t->signature);
 
-    if (!str_eq(t->alg, crypto_key_alg(k)) || !str_eq(t->kid, crypto_key_id(k)))
+    if (!str_eq(t->alg, crypto_key_alg(k)))
         return false;
     if (k->is_rsa)
         return gnutls_pubkey_verify_data2(k->public, GNUTLS_SIGN_RSA_SHA256, 0, &data,

@@ -1,5 +1,5 @@
 /*
- * key.c - private keys that sign tokens: P-256, and RSA where a user brings one.
+ * key.c - private keys that sign tokens: P-256, and RSA where a user brings one; public keys of others.
  *
  * What others ask of a key (its name, its public half) is worked out once when it is made.
  */
@@ -10,8 +10,11 @@
 #include <stdlib.h>
 
 #include "base/alloc.h"
+#include "json/json.h"
 
-#define RSA_MIN_BITS 2048
+#define RSA_MIN_BITS       2048
+#define RSA_MAX_BITS       8192
+#define EXPONENT_MAX_BYTES 8 /* 65537 nearly everywhere */
 
 /* A number as Base64url: without a leading zero, or of exactly n bytes. */
 static void add_number(struct buf *b, const gnutls_datum_t *number, size_t n)
@@ -74,7 +77,7 @@ static bool check_kind(struct crypto_key *k, struct error *err)
     int kind = gnutls_privkey_get_pk_algorithm(k->private, &bits);
 
     k->is_rsa = kind == GNUTLS_PK_RSA;
-    if (k->is_rsa && bits >= RSA_MIN_BITS && bits <= 8192)
+    if (k->is_rsa && bits >= RSA_MIN_BITS && bits <= RSA_MAX_BITS)
         return true;
     if (kind == GNUTLS_PK_ECDSA &&
         gnutls_privkey_export_ecc_raw2(k->private, &curve, NULL, NULL, NULL, 0) >= 0 &&
@@ -154,7 +157,8 @@ void crypto_key_free(struct crypto_key *k)
 {
     if (!k)
         return;
-    gnutls_privkey_deinit(k->private);
+    if (k->private)
+        gnutls_privkey_deinit(k->private);
     gnutls_pubkey_deinit(k->public);
     buf_deinit(&k->jwk);
     free(k->id);
@@ -187,4 +191,72 @@ struct str crypto_key_id(const struct crypto_key *k)
 struct str crypto_key_jwk(const struct crypto_key *k)
 {
     return buf_str(&k->jwk);
+}
+
+/* -- of others --------------------------------------------------------------------------------- */
+
+/* A number of a JWK. False: it is missing, or not of min to max bytes. */
+static bool read_number(struct arena *a, const json_t *j, const char *name, size_t min,
+                        size_t max, gnutls_datum_t *out)
+{
+    struct str bytes;
+
+    if (!crypto_base64url_decode(a, json_view(json_object_get(j, name)), &bytes, NULL) ||
+        bytes.len < min || bytes.len > max)
+        return false;
+    *out = (gnutls_datum_t){(unsigned char *)(uintptr_t)bytes.ptr, (unsigned)bytes.len};
+    return true;
+}
+
+static bool import_rsa(struct arena *a, const json_t *j, struct crypto_key *k)
+{
+    gnutls_datum_t n, e;
+    unsigned bits = 0;
+
+    return read_number(a, j, "n", RSA_MIN_BITS / 8, RSA_MAX_BITS / 8, &n) &&
+           read_number(a, j, "e", 1, EXPONENT_MAX_BYTES, &e) &&
+           gnutls_pubkey_import_rsa_raw(k->public, &n, &e) >= 0 &&
+           gnutls_pubkey_get_pk_algorithm(k->public, &bits) == GNUTLS_PK_RSA &&
+           bits >= RSA_MIN_BITS && bits <= RSA_MAX_BITS;
+}
+
+static bool import_p256(struct arena *a, const json_t *j, struct crypto_key *k)
+{
+    gnutls_datum_t x, y;
+
+    return str_eq_c(json_view(json_object_get(j, "crv")), "P-256") &&
+           read_number(a, j, "x", CRYPTO_P256_BYTES, CRYPTO_P256_BYTES, &x) &&
+           read_number(a, j, "y", CRYPTO_P256_BYTES, CRYPTO_P256_BYTES, &y) &&
+           gnutls_pubkey_import_ecc_raw(k->public, GNUTLS_ECC_CURVE_SECP256R1, &x, &y) >= 0;
+}
+
+static bool import_jwk(struct arena *a, const json_t *j, struct crypto_key *k)
+{
+    struct str kind = json_view(json_object_get(j, "kty"));
+    struct str use = json_view(json_object_get(j, "use"));
+    struct str alg = json_view(json_object_get(j, "alg"));
+
+    k->is_rsa = str_eq_c(kind, "RSA");
+    if ((use.len && !str_eq_c(use, "sig")) || (alg.len && !str_eq(alg, crypto_key_alg(k))))
+        return false;
+    return k->is_rsa ? import_rsa(a, j, k) : str_eq_c(kind, "EC") && import_p256(a, j, k);
+}
+
+bool crypto_jwk_load(struct str jwk, struct crypto_key **out, struct error *err)
+{
+    struct crypto_key *k = NEW(struct crypto_key);
+    AUTO_ARENA a = {0};
+    AUTO_JSON *j = NULL;
+
+    crypto_must(gnutls_pubkey_init(&k->public), "pubkey_init");
+    if (!json_parse(jwk, &j, err) || !import_jwk(&a, j, k)) {
+        crypto_key_free(k);
+        return error_set(err, ERROR_INVALID,
+                         "expected a JWK on P-256, or of RSA with at least %d bits, for "
+                         "signatures",
+                         RSA_MIN_BITS);
+    }
+    describe(k);
+    *out = k;
+    return true;
 }

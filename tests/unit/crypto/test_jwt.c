@@ -290,4 +290,116 @@ TEST(malformed_tokens_are_refused)
     CHECK(!crypto_jwt_parse(&a, buf_str(&big), &t, NULL));
 }
 
+/* -- of others --------------------------------------------------------------------------------- */
+
+static struct crypto_key *public_of(const char *pem)
+{
+    AUTO_KEY *private = load(pem);
+    struct crypto_key *k = NULL;
+    struct error err = {0};
+
+    CHECK_OK(crypto_jwk_load(crypto_key_jwk(private), &k, &err), err);
+    return k;
+}
+
+TEST(a_public_key_of_others_verifies)
+{
+    static const struct {
+        const char *pem, *token, *other;
+    } rows[] = {{es256_pem, es256_token, rs256_token}, {rs256_pem, rs256_token, es256_token}};
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO_KEY *k = public_of(rows[i].pem);
+        AUTO_ARENA a = {0};
+        struct crypto_jwt t = {0};
+        struct error err = {0};
+
+        REQUIRE(CHECK_OK(crypto_jwt_parse_other(&a, str_c(rows[i].token), &t, &err), err));
+        CHECK(crypto_jwt_is_by(&t, k));
+        t.kid = STR("another name for it");
+        CHECK(crypto_jwt_is_by(&t, k));
+        CHECK(!crypto_jwt_verify(&t, k));
+        t.claims = t.signed_part = str_sub(t.signed_part, 0, t.signed_part.len - 1);
+        CHECK(!crypto_jwt_is_by(&t, k));
+        REQUIRE(CHECK_OK(crypto_jwt_parse_other(&a, str_c(rows[i].other), &t, &err), err));
+        CHECK(!crypto_jwt_is_by(&t, k));
+    }
+}
+
+TEST(tokens_of_others_may_lack_typ_and_kid)
+{
+    AUTO_ARENA a = {0};
+    AUTO_KEY *k = public_of(es256_pem);
+    struct str rest = str_c(es256_token), part, signature = {0};
+    struct crypto_jwt t;
+    struct error err = {0};
+
+    while (str_next(&rest, '.', &part))
+        signature = part;
+    CHECK(crypto_jwt_parse_other(&a, assemble(&a, "{\"alg\":\"ES256\"}", "{}", signature), &t,
+                                 &err));
+    CHECK_INT(t.kid.len, 0);
+    CHECK(!crypto_jwt_is_by(&t, k)); /* it is another token's */
+    CHECK(
+        !crypto_jwt_parse(&a, assemble(&a, "{\"alg\":\"ES256\"}", "{}", signature), &t, &err));
+    CHECK(!crypto_jwt_parse_other(&a, assemble(&a, "{\"kid\":\"x\"}", "{}", signature), &t,
+                                  &err));
+}
+
+/* "none", and a public key taken for a shared secret. */
+TEST(a_token_does_not_choose_how_it_is_checked)
+{
+    static const char *const algs[] = {"none", "None", "HS256", "RS256", "ES384", "PS256", ""};
+    AUTO_KEY *k = public_of(es256_pem);
+
+    for (size_t i = 0; i < COUNT(algs); i++) {
+        AUTO_ARENA a = {0};
+        struct str header = arena_printf(&a, "{\"alg\":\"%s\"}", algs[i]);
+        unsigned char mac[CRYPTO_SHA256_BYTES];
+        struct str unsigned_token = assemble(&a, header.ptr, "{}", STR(""));
+        AUTO_BUF b = {0};
+        struct crypto_jwt t;
+        struct error err = {0};
+
+        crypto_hmac_sha256(crypto_key_jwk(k), unsigned_token, mac);
+        crypto_base64url_encode(&b, str_n((const char *)mac, sizeof(mac)));
+        CHECK(!crypto_jwt_parse_other(&a, assemble(&a, header.ptr, "{}", buf_str(&b)), &t,
+                                      &err) ||
+              !crypto_jwt_is_by(&t, k));
+        CHECK(!crypto_jwt_parse_other(&a, unsigned_token, &t, &err) ||
+              !crypto_jwt_is_by(&t, k));
+    }
+}
+
+/* One member of a good one is changed, or taken away. */
+TEST(jwks_that_are_none)
+{
+    static const struct {
+        const char *pem, *member, *value; /* NULL: away */
+    } rows[] = {
+        {es256_pem, "kty", NULL},      {es256_pem, "kty", "oct"},   {es256_pem, "kty", "RSA"},
+        {es256_pem, "crv", "P-384"},   {es256_pem, "use", "enc"},   {es256_pem, "alg", "HS256"},
+        {es256_pem, "x", "AAAA"},      {es256_pem, "x", NULL},      {es256_pem, "y", NULL},
+        {es256_pem, "x", "not base*"}, {rs256_pem, "n", "AQAB"},    {rs256_pem, "n", NULL},
+        {rs256_pem, "e", NULL},        {rs256_pem, "alg", "PS256"}, {rs256_pem, "kty", "EC"},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO_KEY *private = load(rows[i].pem);
+        AUTO_ARENA a = {0};
+        AUTO_JSON *j = NULL;
+        struct crypto_key *k = NULL;
+        struct error err = {0};
+
+        REQUIRE(CHECK_OK(json_parse(crypto_key_jwk(private), &j, &err), err));
+        if (rows[i].value)
+            json_object_set_new(j, rows[i].member, json_string(rows[i].value));
+        else
+            json_object_del(j, rows[i].member);
+        if (!CHECK(!crypto_jwk_load(json_text(&a, j), &k, &err)))
+            crypto_key_free(k);
+        CHECK_INT(err.kind, ERROR_INVALID);
+    }
+}
+
 TEST_MAIN()
