@@ -235,6 +235,7 @@ bool auth_open(const struct auth_options *options, struct auth **out, struct err
     mutex_init(&x->key_lock);
     mutex_init(&x->check_lock);
     mutex_init(&x->fetch_lock);
+    mutex_init(&x->provider_lock);
     map_init(&x->checked, crypto_random_u64());
     x->keys_validity = -1;
     if (!auth_store_open(options->path, &x->store, err) || !open_secret(x, err) ||
@@ -256,6 +257,9 @@ void auth_close(struct auth *x)
         crypto_key_free(x->keys.ptr[i].key);
     VEC_DEINIT(&x->keys);
     auth_store_close(x->store);
+    buf_deinit(&x->provider_metadata.text);
+    buf_deinit(&x->provider_keys.text);
+    mutex_deinit(&x->provider_lock);
     mutex_deinit(&x->fetch_lock);
     mutex_deinit(&x->check_lock);
     mutex_deinit(&x->key_lock);

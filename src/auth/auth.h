@@ -60,10 +60,15 @@
 #define AUTH_IDLE_MS   ((int64_t)90 * 24 * 3600 * 1000) /* clients not used any more */
 #define AUTH_FAMILY_MAX_MS                                                                     \
     ((int64_t)365 * 24 * 3600 * 1000) /* a grant, however much it is used */
-#define AUTH_SESSION_MS      ((int64_t)12 * 3600 * 1000)
-#define AUTH_LINK_MS         ((int64_t)7 * 24 * 3600 * 1000)
-#define AUTH_CIMD_MAX_BYTES  ((size_t)5 << 10) /* of a client's metadata document */
-#define AUTH_CIMD_TIMEOUT_MS 5000
+#define AUTH_SESSION_MS          ((int64_t)12 * 3600 * 1000)
+#define AUTH_LINK_MS             ((int64_t)7 * 24 * 3600 * 1000)
+#define AUTH_CIMD_MAX_BYTES      ((size_t)5 << 10) /* of a client's metadata document */
+#define AUTH_CIMD_TIMEOUT_MS     5000
+#define AUTH_VISIT_MS            ((int64_t)10 * 60 * 1000) /* logging in at a provider */
+#define AUTH_VISITS_MAX          1000                      /* at once; beyond, the oldest go */
+#define AUTH_VISIT_MAX_BYTES     ((size_t)16 << 10) /* of the request to go on with afterwards */
+#define AUTH_PROVIDER_MAX_BYTES  ((size_t)128 << 10) /* of an answer of the provider */
+#define AUTH_PROVIDER_TIMEOUT_MS 10000
 
 struct auth;
 
@@ -295,6 +300,70 @@ NODISCARD bool auth_account_delete(struct auth *x, const struct auth_request *r,
 /* Ends all sessions of the account. INVALID: unfit. */
 NODISCARD bool auth_password_set(struct auth *x, const struct auth_request *r, struct str by,
                                  struct str name, struct str password, struct error *err);
+
+/* -- log-in by an OpenID Connect provider ------------------------------------------------------ */
+
+/*
+ * The provider is trusted with saying who somebody is, not with who may come in: it makes no account. Whoever
+ * opens an invitation may log in there in the place of choosing a password; from then on that identity, issuer and
+ * subject, is the account's.
+ *
+ *   POST /login/provider   auth_provider_begin() -> cookie, and the provider's page
+ *   GET  /login/callback   auth_provider_end() -> session
+ */
+struct auth_sending {
+    struct str url;
+    struct str form;          /* POST; ptr NULL: GET */
+    struct str authorization; /* header; empty: none */
+};
+/* To the provider: https only, no redirects, AUTH_PROVIDER_* limits. As auth_fetch. */
+typedef bool auth_send(void *ctx, struct arena *a, const struct auth_sending *what,
+                       struct auth_fetched *out, struct error *err);
+
+struct auth_provider {
+    struct str name;                     /* for the button: "Log in with …" */
+    struct str issuer;                   /* "https://login.example/realm" */
+    struct str client_id, client_secret; /* secret empty: a public client */
+    auth_send *send;
+    void *send_ctx;
+};
+/* Before there are other threads. Strings are copied. INVALID: the issuer is no https URL. */
+NODISCARD bool auth_provider_set(struct auth *x, const struct auth_provider *p,
+                                 struct error *err);
+struct str auth_provider_name(const struct auth *x); /* empty: there is none */
+
+struct auth_visit {
+    struct str query; /* of the authorization request to go on with; empty: none */
+    struct str link;  /* a one-time link's token; empty: somebody who has an account */
+    struct str name;  /* of the account that an invitation is to make */
+};
+struct auth_departure {
+    struct str location; /* of the provider's page */
+    struct str cookie;   /* as a session's, for AUTH_VISIT_MS */
+};
+/* Slow. NOT_FOUND: the link is gone; INVALID: the name is unfit, or the request too long; UNAVAILABLE: the provider
+ * does not answer, or as no provider does. */
+NODISCARD bool auth_provider_begin(struct auth *x, const struct auth_request *r,
+                                   const struct auth_visit *visit, struct auth_departure *out,
+                                   struct error *err);
+
+enum auth_arrival_result {
+    AUTH_ARRIVED,
+    AUTH_ARRIVAL_STALE, /* no visit of this browser is under way: came twice, too late, or was made up */
+    AUTH_ARRIVAL_REFUSED, /* the provider said no, or its proof is none: see why */
+    AUTH_ARRIVAL_UNKNOWN, /* no account, or a disabled one */
+    AUTH_ARRIVAL_NO_LINK, /* the link is gone, its name is taken, or the identity another's: see why */
+};
+struct auth_arrival {
+    enum auth_arrival_result result;
+    struct str session; /* ARRIVED: as of auth_login() */
+    struct str query;   /* ARRIVED: of the visit */
+    struct str why;
+};
+/* Slow. query: raw, as it came; cookie: of the departure. */
+NODISCARD bool auth_provider_end(struct auth *x, const struct auth_request *r, struct str query,
+                                 struct str cookie, struct auth_arrival *out,
+                                 struct error *err);
 
 /* -- authorize --------------------------------------------------------------------------------- */
 

@@ -29,6 +29,7 @@
 #define PREFIX_SESSION      "mds_"
 #define PREFIX_LINK         "mdl_"
 #define PREFIX_API_KEY      "mdk_"
+#define PREFIX_VISIT        "mdv_"
 
 /* -- form.c: application/x-www-form-urlencoded ---------------------------------------------------- */
 
@@ -126,11 +127,17 @@ struct fetch_mark {
     int64_t at_ms;
 };
 
+struct kept_text { /* of the provider; empty: none */
+    struct buf text;
+    int64_t at_ms;
+};
+
 struct auth {
     struct auth_store *store;
     struct arena arena; /* copies of options */
     struct auth_options options;
-    struct str derive_key; /* of refresh successors and CSRF tokens */
+    struct auth_provider provider; /* issuer empty: none */
+    struct str derive_key;         /* of refresh successors and CSRF tokens */
     unsigned char api_key_hash[CRYPTO_SHA256_BYTES];
 
     struct mutex key_lock; /* guards the next three */
@@ -145,6 +152,9 @@ struct auth {
     struct mutex fetch_lock; /* guards the next two */
     struct fetch_mark fetches[FETCHES_MAX];
     size_t next_fetch;
+
+    struct mutex provider_lock; /* guards the next two; taken alone */
+    struct kept_text provider_metadata, provider_keys;
 };
 
 NODISCARD bool checked_note_uses(struct auth *x, struct error *err);
@@ -220,5 +230,10 @@ NODISCARD bool claims_verify(struct auth *x, const struct auth_request *r, struc
 /* -- people.c ---------------------------------------------------------------------------------- */
 
 struct auth_account account_of(const struct stored_account *p);
+/* One spelling of a name: without blanks around it, in lower case. */
+struct str normal_name(struct arena *a, struct str name);
+NODISCARD bool account_name_check(struct str name, struct error *err);
+NODISCARD bool session_open(struct auth *x, const struct auth_request *r, struct str account,
+                            struct str *out_token, struct error *err);
 
 #endif

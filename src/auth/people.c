@@ -60,8 +60,7 @@ struct auth_account account_of(const struct stored_account *p)
 
 /* -- what fits --------------------------------------------------------------------------------- */
 
-/* One spelling of a name: without blanks around it, in lower case. */
-static struct str normal_name(struct arena *a, struct str name)
+struct str normal_name(struct arena *a, struct str name)
 {
     return text_is_utf8(name) ? text_lower(a, text_strip(name)) : STR("");
 }
@@ -70,7 +69,7 @@ static struct str normal_name(struct arena *a, struct str name)
 static const struct str reserved[] = {STR_INIT("local"), STR_INIT("anonymous"),
                                       STR_INIT("api_key"), STR_INIT("setup")};
 
-static bool check_name(struct str name, struct error *err)
+bool account_name_check(struct str name, struct error *err)
 {
     struct str rest = name;
     uint32_t c;
@@ -173,8 +172,8 @@ static bool end_guess(struct auth *x, const struct auth_request *r, const struct
 
 /* -- log-in ------------------------------------------------------------------------------------ */
 
-static bool open_session(struct auth *x, const struct auth_request *r, struct str account,
-                         struct str *out_token, struct error *err)
+bool session_open(struct auth *x, const struct auth_request *r, struct str account,
+                  struct str *out_token, struct error *err)
 {
     struct str token = token_new(x, r->arena, PREFIX_SESSION);
     const struct stored_session row = {token_hash(r->arena, token), account, r->now_ms,
@@ -195,7 +194,7 @@ static bool finish_login(struct auth *x, const struct auth_request *r, const str
 {
     if (!end_guess(x, r, g, p != NULL, err))
         return false;
-    if (p && !open_session(x, r, p->name, out_token, err))
+    if (p && !session_open(x, r, p->name, out_token, err))
         return false;
     if (!p)
         note(x, r, "login.failed", STR(""), STR(""), STR(""));
@@ -357,14 +356,14 @@ bool auth_link_use(struct auth *x, const struct auth_request *r, struct str toke
     if (!link)
         return error_set(err, ERROR_NOT_FOUND, "the link was used before, or is too old");
     who = link->kind == AUTH_LINK_RESET ? link->account : normal_name(r->arena, name);
-    if (!check_name(who, err) || !check_password(password, err) ||
+    if (!account_name_check(who, err) || !check_password(password, err) ||
         !crypto_password_hash(password, hash, err) ||
         !auth_store_link_use(x->store, token_hash(r->arena, token), who, str_c(hash), r->now_ms,
                              err))
         return false;
     note(x, r, link->kind == AUTH_LINK_RESET ? "password.set" : "account.add", who, STR(""),
          str_c(auth_role_name(link->role)));
-    return open_session(x, r, who, out_session, err);
+    return session_open(x, r, who, out_session, err);
 }
 
 /* -- accounts ---------------------------------------------------------------------------------- */

@@ -133,8 +133,8 @@ bool auth_store_link_put(struct auth_store *s, const struct stored_link *l, stru
         err);
 }
 
-static bool find_link(struct db *db, struct arena *a, struct str hash, int64_t now_ms,
-                      struct stored_link **out, struct error *err)
+bool auth_find_link(struct db *db, struct arena *a, struct str hash, int64_t now_ms,
+                    struct stored_link **out, struct error *err)
 {
     AUTO_STMT q = {0};
     bool has_row;
@@ -162,7 +162,7 @@ bool auth_store_link(struct auth_store *s, struct arena *a, struct str hash, int
 {
     MUTEX_SCOPE(&s->lock);
 
-    return find_link(s->db, a, hash, now_ms, out, err);
+    return auth_find_link(s->db, a, hash, now_ms, out, err);
 }
 
 static bool make_account(struct db *db, const struct stored_link *l, struct str name,
@@ -180,6 +180,15 @@ static bool make_account(struct db *db, const struct stored_link *l, struct str 
            error_set(err, ERROR_CONFLICT, "the name '" STR_FMT "' is taken", STR_ARG(name));
 }
 
+bool auth_use_link(struct db *db, const struct stored_link *l, struct str name,
+                   struct str password_hash, int64_t now_ms, struct error *err)
+{
+    return (l->kind == 0 ? make_account(db, l, name, password_hash, now_ms, err)
+                         : set_password(db, l->account, password_hash, err)) &&
+           auth_do(db, "use a link up", "DELETE FROM link WHERE hash = ?1",
+                   VALUES(TEXT(l->hash)), err);
+}
+
 bool auth_store_link_use(struct auth_store *s, struct str hash, struct str name,
                          struct str password_hash, int64_t now_ms, struct error *err)
 {
@@ -187,14 +196,11 @@ bool auth_store_link_use(struct auth_store *s, struct str hash, struct str name,
     AUTO_AUTH_CHANGE c = {0};
     struct stored_link *l;
 
-    if (!auth_change_begin(s, &c, err) || !find_link(c.db, &a, hash, now_ms, &l, err))
+    if (!auth_change_begin(s, &c, err) || !auth_find_link(c.db, &a, hash, now_ms, &l, err))
         return false;
     if (!l)
         return error_set(err, ERROR_NOT_FOUND, "the link was used before, or is too old");
-    return (l->kind == 0 ? make_account(c.db, l, name, password_hash, now_ms, err)
-                         : set_password(c.db, l->account, password_hash, err)) &&
-           auth_do(c.db, "use a link up", "DELETE FROM link WHERE hash = ?1",
-                   VALUES(TEXT(hash)), err) &&
+    return auth_use_link(c.db, l, name, password_hash, now_ms, err) &&
            auth_change_commit(&c, err);
 }
 

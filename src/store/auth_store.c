@@ -196,6 +196,7 @@ bool auth_store_tidy(struct auth_store *s, const struct auth_store_ages *x, stru
            auth_do(c.db, what, "DELETE FROM link WHERE expires_ms <= ?1", VALUES(now), err) &&
            auth_do(c.db, what, "DELETE FROM session WHERE expires_ms <= ?1", VALUES(now),
                    err) &&
+           auth_do(c.db, what, "DELETE FROM visit WHERE expires_ms <= ?1", VALUES(now), err) &&
            auth_do(c.db, what, "DELETE FROM code WHERE expires_ms <= ?1",
                    VALUES(INT(x->now_ms - x->code_ms)), err) &&
            auth_do(c.db, what, "DELETE FROM access_token WHERE expires_ms <= ?1", VALUES(now),

@@ -148,6 +148,33 @@ NODISCARD bool auth_store_session(struct auth_store *s, struct arena *a, struct 
 NODISCARD bool auth_store_session_delete(struct auth_store *s, struct str hash,
                                          struct error *err);
 
+/* -- log-ins by a provider (auth_identities.c) ------------------------------------------------- */
+
+struct stored_identity {
+    struct str issuer, subject, account;
+    int64_t created_ms;
+};
+/* The account of this person, disabled or not. */
+NODISCARD bool auth_store_identity(struct auth_store *s, struct arena *a, struct str issuer,
+                                   struct str subject, struct stored_account **out,
+                                   struct error *err);
+/* As auth_store_link_use(), with an identity in the place of a password; of kind 1 a password that was there
+ * is gone. CONFLICT also: the identity is another account's. */
+NODISCARD bool auth_store_link_use_identity(struct auth_store *s, struct str hash,
+                                            const struct stored_identity *i, struct error *err);
+
+struct stored_visit {
+    struct str hash, query, link, name;
+    int64_t expires_ms;
+};
+/* Beyond max the oldest go. */
+NODISCARD bool auth_store_visit_put(struct auth_store *s, const struct stored_visit *v,
+                                    int64_t now_ms, int64_t max, struct error *err);
+/* It can be had once. */
+NODISCARD bool auth_store_visit_take(struct auth_store *s, struct arena *a, struct str hash,
+                                     int64_t now_ms, struct stored_visit **out,
+                                     struct error *err);
+
 /* Failures of `what`. *out_n: how many there were before this call; those that lie back forget_ms
  * count no more. */
 NODISCARD bool auth_store_attempts(struct auth_store *s, struct str what, int64_t since_ms,

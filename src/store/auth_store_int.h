@@ -71,6 +71,14 @@ void auth_change_end(struct auth_change *c);
 /* Statements inside are given back before the end: after it, somebody else has the connection. */
 #define AUTO_AUTH_CHANGE AUTO(auth_change_end) struct auth_change
 
+/* -- links, for who uses one up (auth_people.c) -------------------------------------------------- */
+
+NODISCARD bool auth_find_link(struct db *db, struct arena *a, struct str hash, int64_t now_ms,
+                              struct stored_link **out, struct error *err);
+/* The account that the link makes, or the new password of the one it names; and the link goes. */
+NODISCARD bool auth_use_link(struct db *db, const struct stored_link *l, struct str name,
+                             struct str password_hash, int64_t now_ms, struct error *err);
+
 /* -- rows that more than one file reads ---------------------------------------------------------- */
 
 #define ACCOUNT_COLUMNS                                                                        \
