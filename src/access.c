@@ -24,7 +24,8 @@ struct access {
     const struct config *config;
     struct pool *pool;
     struct arena arena;
-    struct fetcher *fetcher; /* this and auth: NULL if no credentials are looked at */
+    struct fetcher *fetcher;          /* this and auth: NULL if no credentials are looked at */
+    struct fetcher *provider_fetcher; /* NULL: no provider of log-ins */
     struct auth *auth;
     struct gate *gate;
     struct rest_oauth *oauth; /* NULL: no OAuth */
@@ -43,6 +44,29 @@ static bool fetch_document(void *ctx, struct arena *a, struct str url, struct au
     struct fetch_answer answer;
 
     if (!fetch_get(ctx, a, url, &answer, err))
+        return false;
+    *out = (struct auth_fetched){.status = answer.status,
+                                 .content_type = answer.content_type,
+                                 .body = answer.body,
+                                 .max_age_s = answer.max_age_s};
+    return true;
+}
+
+static bool send_to_provider(void *ctx, struct arena *a, const struct auth_sending *what,
+                             struct auth_fetched *out, struct error *err)
+{
+    struct fetch_header headers[3] = {{STR("Accept"), STR("application/json")}};
+    struct fetch_request request = {.url = what->url, .headers = headers, .body = what->form};
+    struct fetch_answer answer;
+    size_t n = 1;
+
+    if (what->form.ptr)
+        headers[n++] = (struct fetch_header){STR("Content-Type"),
+                                             STR("application/x-www-form-urlencoded")};
+    if (what->authorization.len)
+        headers[n++] = (struct fetch_header){STR("Authorization"), what->authorization};
+    request.n_headers = n;
+    if (!fetch_send(ctx, a, &request, &answer, err))
         return false;
     *out = (struct auth_fetched){.status = answer.status,
                                  .content_type = answer.content_type,
@@ -117,6 +141,29 @@ static bool open_auth(struct access *x, struct error *err)
     return auth_open(&options, &x->auth, err) && start_keeper(x, err);
 }
 
+/* The provider is whom the operator named, so that it may be inside, if he says so. */
+static bool open_provider(struct access *x, struct error *err)
+{
+    const struct config *c = x->config;
+    const struct fetch_options options = {.max_bytes = AUTH_PROVIDER_MAX_BYTES,
+                                          .timeout_ms = AUTH_PROVIDER_TIMEOUT_MS,
+                                          .is_any_address = c->is_oidc_private,
+                                          .ca_file =
+                                              c->oidc_ca_file.len ? c->oidc_ca_file.ptr : NULL};
+    struct auth_provider provider = {.name = c->oidc_name,
+                                     .issuer = c->oidc_issuer,
+                                     .client_id = c->oidc_client_id,
+                                     .client_secret = c->oidc_client_secret,
+                                     .send = send_to_provider};
+
+    if (!c->oidc_issuer.len || !c->is_oauth)
+        return true;
+    if (!fetch_new(&options, &x->provider_fetcher, err))
+        return false;
+    provider.send_ctx = x->provider_fetcher;
+    return auth_provider_set(x->auth, &provider, err);
+}
+
 bool access_open(const struct config *config, struct pool *pool, struct access **out,
                  struct error *err)
 {
@@ -125,7 +172,7 @@ bool access_open(const struct config *config, struct pool *pool, struct access *
 
     x->config = config;
     x->pool = pool;
-    if (c->is_auth && !open_auth(x, err)) {
+    if (c->is_auth && (!open_auth(x, err) || !open_provider(x, err))) {
         access_close(x);
         return false;
     }
@@ -151,6 +198,7 @@ void access_close(struct access *x)
     gate_free(STEAL(x->gate));
     auth_close(STEAL(x->auth));
     fetch_free(STEAL(x->fetcher));
+    fetch_free(STEAL(x->provider_fetcher));
     arena_deinit(&x->arena);
     free(x);
 }

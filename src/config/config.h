@@ -88,7 +88,14 @@ struct config {
     struct str private_key;      /* MCP_OAUTH_PRIVATE_KEY(_PATH): PEM; empty: made by memoryd */
     int access_token_minutes;    /* MCP_OAUTH_ACCESS_TOKEN_EXPIRE_MINUTES */
     int refresh_token_days;      /* MCP_OAUTH_REFRESH_TOKEN_EXPIRE_DAYS */
-    struct str doctor_token;     /* MEMORYD_DOCTOR_TOKEN; empty: none */
+    struct str oidc_issuer;      /* MEMORYD_OIDC_ISSUER; empty: no provider of log-ins */
+    struct str oidc_client_id;   /* MEMORYD_OIDC_CLIENT_ID */
+    struct str oidc_client_secret; /* MEMORYD_OIDC_CLIENT_SECRET; empty: a public client */
+    struct str oidc_name;          /* MEMORYD_OIDC_NAME */
+    bool is_oidc_private;          /* MEMORYD_OIDC_PRIVATE: its address may be any */
+    struct str
+        oidc_ca_file; /* MEMORYD_OIDC_CA_FILE; absolute; empty: the system's authorities */
+    struct str doctor_token; /* MEMORYD_DOCTOR_TOKEN; empty: none */
 
     /* storage */
     struct str base_dir;    /* MCP_MEMORY_BASE_DIR; absolute */

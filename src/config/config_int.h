@@ -101,6 +101,7 @@ setting_read read_hosts;        /* struct config_strs */
 setting_read read_ranges;       /* struct config_ranges */
 setting_read read_proxies;      /* struct config_ranges; may be none */
 setting_read read_public_url;   /* struct str */
+setting_read read_issuer;       /* struct str */
 setting_read read_pragmas;      /* config.pragmas, n_pragmas */
 setting_read read_custom_types; /* struct str */
 

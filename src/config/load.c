@@ -330,6 +330,26 @@ static bool check_access(struct load *l, struct error *err)
     return true;
 }
 
+/* A provider without a client, or a server without log-ins, would only be noticed by people. */
+static bool check_provider(struct load *l, struct error *err)
+{
+    const struct config *c = &l->loaded.config;
+
+    if (c->oidc_issuer.len && !c->oidc_client_id.len)
+        return error_set(
+            err, ERROR_INVALID,
+            "MEMORYD_OIDC_ISSUER is set, but MEMORYD_OIDC_CLIENT_ID is not; register "
+            "this server with the provider and set what it is called there");
+    if (!c->oidc_issuer.len && c->oidc_client_id.len)
+        return error_set(
+            err, ERROR_INVALID,
+            "MEMORYD_OIDC_CLIENT_ID is set, but MEMORYD_OIDC_ISSUER is not; name the "
+            "provider, or leave both out");
+    if (c->oidc_issuer.len && c->is_http && !c->is_oauth)
+        warn_line(l, STR("MEMORYD_OIDC_ISSUER: has no effect without MCP_OAUTH_ENABLED=true"));
+    return true;
+}
+
 static void find_model(struct load *l)
 {
     struct str places[CONFIG_MODEL_PLACES];
@@ -351,7 +371,7 @@ static bool combine(struct load *l, struct error *err)
     if (!scale_weights(c, err) || !check_splitting(c, err) || !check_https(l, err))
         return false;
     c->is_http |= l->loaded.is_sse || l->source->is_server;
-    if (!check_access(l, err))
+    if (!check_access(l, err) || !check_provider(l, err))
         return false;
     c->quality_boost = l->loaded.is_quality_boosted ? l->loaded.quality_weight : 0;
     if (is_default(l, "LOG_LEVEL"))

@@ -222,6 +222,28 @@ bool read_public_url(const struct reader *r, const struct setting *s, struct str
     return true;
 }
 
+bool read_issuer(const struct reader *r, const struct setting *s, struct str text,
+                 struct error *err)
+{
+    struct str scheme = STR("https://"), host, path;
+    size_t slash;
+
+    host = str_sub(text, scheme.len, text.len);
+    if (!str_find_char(host, '/', &slash))
+        slash = host.len;
+    path = str_sub(host, slash, host.len);
+    host = str_sub(host, 0, slash);
+    for (size_t i = 0; i < path.len; i++) {
+        if (path.ptr[i] <= ' ' || path.ptr[i] >= 0x7F || strchr("?#\"<>\\", path.ptr[i]))
+            host.len = 0;
+    }
+    if (!str_starts(text, scheme) || !is_host(host))
+        return error_set(err, ERROR_INVALID,
+                         "use %s, exactly as the provider writes its issuer", s->accepts);
+    *(struct str *)setting_field(r, s) = arena_dup(r->arena, text);
+    return true;
+}
+
 /* -- address ranges --------------------------------------------------------------------------- */
 
 struct ranges {

@@ -371,6 +371,23 @@ static const struct endpoint endpoints[] = {
      .is_once = true},
 };
 
+/* Of a provider of log-ins, where one is set. */
+static const struct endpoint provider_endpoints[] = {
+    {.method = "POST",
+     .path = "/login/provider",
+     .body = HTTP_BODY_FORM,
+     .handle = page_provider_post,
+     .is_slow = page_provider_is_slow,
+     .is_page = true,
+     .is_once = true},
+    {.method = "GET",
+     .path = "/login/callback",
+     .handle = page_provider_callback,
+     .is_slow = page_provider_is_slow,
+     .is_page = true,
+     .is_once = true},
+};
+
 /* Tokens do not travel in the clear, and an issuer is https. */
 static bool check_base(struct visit *v, const struct endpoint *e)
 {
@@ -454,6 +471,9 @@ struct rest_oauth *rest_oauth_new(const struct rest_oauth_options *options)
         if (!e->is_once)
             add(site, e, arena_printf(&site->arena, "/oauth%s", e->path).ptr);
     }
+    for (size_t i = 0; i < COUNT(provider_endpoints) && auth_provider_name(options->auth).len;
+         i++)
+        add(site, &provider_endpoints[i], provider_endpoints[i].path);
     return site;
 }
 

@@ -55,6 +55,27 @@ visit_handle page_authorize_get, page_authorize_post, page_login_get, page_login
 bool page_authorize_is_slow(struct visit *v);
 bool page_post_is_slow(struct visit *v); /* a password may have to be looked at */
 
+/* -- a provider of log-ins (provider.c) -- */
+
+visit_handle page_provider_post, page_provider_callback;
+bool page_provider_is_slow(struct visit *v);
+
+/* -- what pages are made with (pages.c) -- */
+
+#define PAGE_SESSION_COOKIE "memoryd-session"
+
+struct str page_cookie(const struct visit *v, const char *name); /* ptr NULL: none */
+void page_set_cookie(struct visit *v, const char *name, struct str value, int64_t max_age_s);
+struct str page_field(struct visit *v, const char *name); /* of the form that was posted */
+/* The form is from a page of ours, for somebody who is not logged in. */
+bool page_has_form_key(struct visit *v);
+/* redirect_uri: where its forms may lead besides us; empty: nowhere. */
+void page_send(struct visit *v, int status, struct str template, struct str title,
+               struct str redirect_uri, const struct template_row *row);
+void page_redirect(struct visit *v, struct str to);
+void page_say_failure(struct visit *v, const struct error *err);
+void page_say_stale(struct visit *v);
+
 /* A page that says one thing. */
 void page_say(struct visit *v, int status, struct str heading, struct str problem,
               struct str text);

@@ -24,7 +24,7 @@ static struct str cookie_name(const struct visit *v, const char *name)
     return arena_printf(v->ask.arena, "%s%s", v->is_secure ? "__Host-" : "", name);
 }
 
-static void set_cookie(struct visit *v, const char *name, struct str value, int64_t max_age_s)
+void page_set_cookie(struct visit *v, const char *name, struct str value, int64_t max_age_s)
 {
     visit_header(v, "Set-Cookie",
                  arena_printf(&v->arena,
@@ -34,12 +34,16 @@ static void set_cookie(struct visit *v, const char *name, struct str value, int6
                               (long long)max_age_s, v->is_secure ? "; Secure" : ""));
 }
 
-#define SESSION_COOKIE "memoryd-session"
-#define FORM_COOKIE    "memoryd-form"
+#define FORM_COOKIE "memoryd-form"
+
+struct str page_cookie(const struct visit *v, const char *name)
+{
+    return http_cookie(v->cookies, cookie_name(v, name));
+}
 
 static struct str session_token(const struct visit *v)
 {
-    return http_cookie(v->cookies, cookie_name(v, SESSION_COOKIE));
+    return page_cookie(v, PAGE_SESSION_COOKIE);
 }
 
 /* *out NULL: nobody is logged in. */
@@ -54,7 +58,7 @@ static bool find_session(struct visit *v, struct auth_session **out, struct erro
 /* The key that forms of somebody who is not logged in repeat; made, and set, if there is none. */
 static struct str form_key(struct visit *v)
 {
-    struct str key = http_cookie(v->cookies, cookie_name(v, FORM_COOKIE));
+    struct str key = page_cookie(v, FORM_COOKIE);
     unsigned char bytes[FORM_KEY_BYTES];
     char *text;
 
@@ -63,11 +67,11 @@ static struct str form_key(struct visit *v)
     text = ARENA_NEW(&v->arena, char, FORM_KEY_CHARS + 1);
     crypto_random(bytes, sizeof(bytes));
     crypto_hex(bytes, sizeof(bytes), text);
-    set_cookie(v, FORM_COOKIE, str_n(text, FORM_KEY_CHARS), AUTH_SESSION_MS / 1000);
+    page_set_cookie(v, FORM_COOKIE, str_n(text, FORM_KEY_CHARS), AUTH_SESSION_MS / 1000);
     return str_n(text, FORM_KEY_CHARS);
 }
 
-static struct str field(struct visit *v, const char *name)
+struct str page_field(struct visit *v, const char *name)
 {
     return http_field_of(&v->arena, v->body, str_c(name));
 }
@@ -77,12 +81,12 @@ static bool is_own_form(struct visit *v)
     return v->fetch_site.len == 0 || str_eq_c(v->fetch_site, "same-origin");
 }
 
-static bool has_form_key(struct visit *v)
+bool page_has_form_key(struct visit *v)
 {
-    struct str key = http_cookie(v->cookies, cookie_name(v, FORM_COOKIE));
+    struct str key = page_cookie(v, FORM_COOKIE);
 
     return is_own_form(v) && key.len == FORM_KEY_CHARS &&
-           str_eq_secret(key, field(v, "form_key"));
+           str_eq_secret(key, page_field(v, "form_key"));
 }
 
 /* -- sending --------------------------------------------------------------------------------- */
@@ -141,8 +145,8 @@ static struct str own_host(const struct visit *v)
                : v->ask.base;
 }
 
-static void send_page(struct visit *v, int status, struct str template, struct str title,
-                      struct str redirect_uri, const struct template_row *row)
+void page_send(struct visit *v, int status, struct str template, struct str title,
+               struct str redirect_uri, const struct template_row *row)
 {
     const struct template_field frame[] = {
         {.name = "title", .text = title},
@@ -160,7 +164,7 @@ static void send_page(struct visit *v, int status, struct str template, struct s
     add_page_headers(v, redirect_uri);
 }
 
-static void redirect(struct visit *v, struct str to)
+void page_redirect(struct visit *v, struct str to)
 {
     v->status = 303;
     visit_header(v, "Location", to);
@@ -194,11 +198,11 @@ void page_say(struct visit *v, int status, struct str heading, struct str proble
         TEMPLATE_IF("session", false),
     };
 
-    send_page(v, status, page_message, heading, (struct str){0},
+    page_send(v, status, page_message, heading, (struct str){0},
               &(struct template_row){fields, COUNT(fields), NULL});
 }
 
-static void say_failure(struct visit *v, const struct error *err)
+void page_say_failure(struct visit *v, const struct error *err)
 {
     char quoted[LOG_QUOTE_MAX];
 
@@ -212,7 +216,7 @@ static void say_failure(struct visit *v, const struct error *err)
                           (unsigned long long)v->id));
 }
 
-static void say_stale(struct visit *v)
+void page_say_stale(struct visit *v)
 {
     page_say(v, 403, STR("Please try again"), (struct str){0},
              STR("This form is not from a page that is still open here, or cookies are off. Go "
@@ -222,6 +226,23 @@ static void say_stale(struct visit *v)
 
 /* -- log-in ---------------------------------------------------------------------------------- */
 
+/* The button of the provider of log-ins, if there is one. */
+struct provider_section {
+    struct template_field fields[2];
+    struct template_row row;
+};
+static struct template_field provider_section(const struct visit *v, struct provider_section *s)
+{
+    struct str name = auth_provider_name(v->site->options.auth);
+
+    s->fields[0] = (struct template_field){.name = "provider_name", .text = name};
+    s->fields[1] = (struct template_field){
+        .name = "provider_url",
+        .text = arena_printf(v->ask.arena, STR_FMT "/login/provider", STR_ARG(v->ask.base))};
+    s->row = (struct template_row){s->fields, COUNT(s->fields), NULL};
+    return (struct template_field){.name = "provider", .rows = &s->row, .n_rows = name.len > 0};
+}
+
 /* p: for whom; NULL: for nobody in particular. */
 static void show_login(struct visit *v, int status, const struct auth_page *p,
                        const char *problem)
@@ -230,6 +251,7 @@ static void show_login(struct visit *v, int status, const struct auth_page *p,
     const struct template_field client_field = {.name = "name", .text = client};
     const struct template_row client_row = {&client_field, 1, NULL};
     struct text_section problem_section;
+    struct provider_section provider;
     struct error err = {0};
     bool has_owner = true;
     const struct template_field fields[] = {
@@ -238,11 +260,13 @@ static void show_login(struct visit *v, int status, const struct auth_page *p,
         TEMPLATE_IF("no_owner",
                     auth_has_owner(v->site->options.auth, &has_owner, &err) && !has_owner),
         {.name = "form_key", .text = form_key(v)},
-        {.name = "name", .text = field(v, "name")},
+        {.name = "name", .text = page_field(v, "name")},
         TEMPLATE_IF("has_key", v->site->options.has_api_key),
+        provider_section(v, &provider),
+        {.name = "query", .text = p ? v->query : STR("")},
     };
 
-    send_page(v, status, page_login, STR("Log in"), p ? p->redirect_uri : STR(""),
+    page_send(v, status, page_login, STR("Log in"), p ? p->redirect_uri : STR(""),
               &(struct template_row){fields, COUNT(fields), NULL});
 }
 
@@ -250,21 +274,21 @@ static void show_login(struct visit *v, int status, const struct auth_page *p,
  * say what to show, or it has answered already (status set). */
 static bool log_in(struct visit *v, const char **out_problem, int *out_status)
 {
-    bool is_key = str_eq_c(field(v, "step"), "key");
+    bool is_key = str_eq_c(page_field(v, "step"), "key");
     enum auth_login_result result = AUTH_LOGIN_WRONG;
     struct str token = {0};
     struct error err = {0};
     char name[LOG_QUOTE_MAX];
     int wait_s = 0;
-    bool is_ok = is_key
-                     ? auth_login_api_key(v->site->options.auth, &v->ask, field(v, "api_key"),
-                                          &result, &token, &wait_s, &err)
-                     : auth_login(v->site->options.auth, &v->ask, field(v, "name"),
-                                  field(v, "password"), &result, &token, &wait_s, &err);
+    bool is_ok =
+        is_key ? auth_login_api_key(v->site->options.auth, &v->ask, page_field(v, "api_key"),
+                                    &result, &token, &wait_s, &err)
+               : auth_login(v->site->options.auth, &v->ask, page_field(v, "name"),
+                            page_field(v, "password"), &result, &token, &wait_s, &err);
 
     *out_problem = NULL;
     if (!is_ok) {
-        say_failure(v, &err);
+        page_say_failure(v, &err);
         return false;
     }
     *out_status = result == AUTH_LOGIN_WAIT ? 429 : result == AUTH_LOGIN_WRONG ? 403 : 303;
@@ -274,9 +298,10 @@ static bool log_in(struct visit *v, const char **out_problem, int *out_status)
               result == AUTH_LOGIN_OK     ? "ok"
               : result == AUTH_LOGIN_WAIT ? "wait"
                                           : "wrong",
-              result == AUTH_LOGIN_OK && !is_key ? log_quote(field(v, "name"), name) : "-");
+              result == AUTH_LOGIN_OK && !is_key ? log_quote(page_field(v, "name"), name)
+                                                 : "-");
     if (result == AUTH_LOGIN_OK) {
-        set_cookie(v, SESSION_COOKIE, token, AUTH_SESSION_MS / 1000);
+        page_set_cookie(v, PAGE_SESSION_COOKIE, token, AUTH_SESSION_MS / 1000);
         return true;
     }
     if (result == AUTH_LOGIN_WAIT) {
@@ -299,9 +324,9 @@ void page_login_get(struct visit *v)
     struct error err = {0};
 
     if (!find_session(v, &who, &err))
-        say_failure(v, &err);
+        page_say_failure(v, &err);
     else if (who)
-        redirect(v, STR("welcome"));
+        page_redirect(v, STR("welcome"));
     else
         show_login(v, 200, NULL, NULL);
 }
@@ -311,17 +336,17 @@ void page_login_post(struct visit *v)
     const char *problem;
     int status;
 
-    if (!has_form_key(v))
-        say_stale(v);
+    if (!page_has_form_key(v))
+        page_say_stale(v);
     else if (log_in(v, &problem, &status))
-        redirect(v, STR("welcome"));
+        page_redirect(v, STR("welcome"));
     else if (problem)
         show_login(v, status, NULL, problem);
 }
 
 bool page_post_is_slow(struct visit *v)
 {
-    return !str_eq_c(field(v, "step"), "consent") ||
+    return !str_eq_c(page_field(v, "step"), "consent") ||
            auth_authorize_is_slow(v->site->options.auth, &v->ask, v->query);
 }
 
@@ -331,18 +356,18 @@ void page_logout_post(struct visit *v)
     struct error err = {0};
 
     if (!find_session(v, &who, &err)) {
-        say_failure(v, &err);
+        page_say_failure(v, &err);
         return;
     }
-    if (who && (!is_own_form(v) || !auth_csrf_ok(who, field(v, "csrf")))) {
-        say_stale(v);
+    if (who && (!is_own_form(v) || !auth_csrf_ok(who, page_field(v, "csrf")))) {
+        page_say_stale(v);
         return;
     }
     if (who && !auth_logout(v->site->options.auth, &v->ask, session_token(v), &err)) {
-        say_failure(v, &err);
+        page_say_failure(v, &err);
         return;
     }
-    set_cookie(v, SESSION_COOKIE, STR(""), 0);
+    page_set_cookie(v, PAGE_SESSION_COOKIE, STR(""), 0);
     page_say(v, 200, STR("You are logged out"), (struct str){0},
              STR("Programs that you connected stay connected. You can close this page."));
     visit_log(v, "oauth.logout", "%s", "");
@@ -424,7 +449,7 @@ static void show_consent(struct visit *v, const struct auth_page *p,
         space_section(a, p),
     };
 
-    send_page(v, problem ? 400 : 200, page_consent, STR("Connect a program"), p->redirect_uri,
+    page_send(v, problem ? 400 : 200, page_consent, STR("Connect a program"), p->redirect_uri,
               &(struct template_row){fields, COUNT(fields), NULL});
 }
 
@@ -455,7 +480,7 @@ static void show_step(struct visit *v, const struct auth_page *p,
                               STR_ARG(p->error)));
         break;
     case AUTH_REDIRECT:
-        redirect(v, p->location);
+        page_redirect(v, p->location);
         break;
     case AUTH_LOG_IN:
         show_login(v, 200, p, NULL);
@@ -488,7 +513,7 @@ void page_authorize_get(struct visit *v)
     struct error err = {0};
 
     if (!find_session(v, &who, &err)) {
-        say_failure(v, &err);
+        page_say_failure(v, &err);
         return;
     }
     auth_authorize(v->site->options.auth, &v->ask, v->query, who, &page);
@@ -502,7 +527,7 @@ static bool read_decision(struct visit *v, struct auth_decision *out)
     struct str rest = v->body, name, value;
     AUTO_BUF spaces = {0};
 
-    *out = (struct auth_decision){.is_granted = str_eq_c(field(v, "decision"), "approve")};
+    *out = (struct auth_decision){.is_granted = str_eq_c(page_field(v, "decision"), "approve")};
     while (http_next_field(&v->arena, &rest, &name, &value)) {
         for (size_t i = 0; str_eq_c(name, "scope") && i < COUNT(scope_words); i++) {
             if (str_eq_c(value, scope_words[i].name))
@@ -536,15 +561,15 @@ static void decide(struct visit *v)
     struct error err = {0};
 
     if (!find_session(v, &who, &err)) {
-        say_failure(v, &err);
+        page_say_failure(v, &err);
         return;
     }
     if (!who) { /* it has ended meanwhile */
         page_authorize_get(v);
         return;
     }
-    if (!is_own_form(v) || !auth_csrf_ok(who, field(v, "csrf"))) {
-        say_stale(v);
+    if (!is_own_form(v) || !auth_csrf_ok(who, page_field(v, "csrf"))) {
+        page_say_stale(v);
         return;
     }
     if (!read_decision(v, &decision)) {
@@ -568,12 +593,12 @@ static void log_in_here(struct visit *v)
     const char *problem;
     int status;
 
-    if (!has_form_key(v)) {
-        say_stale(v);
+    if (!page_has_form_key(v)) {
+        page_say_stale(v);
         return;
     }
     if (log_in(v, &problem, &status)) {
-        redirect(v, same_page(v));
+        page_redirect(v, same_page(v));
         return;
     }
     if (!problem)
@@ -587,7 +612,7 @@ static void log_in_here(struct visit *v)
 
 void page_authorize_post(struct visit *v)
 {
-    if (str_eq_c(field(v, "step"), "consent"))
+    if (str_eq_c(page_field(v, "step"), "consent"))
         decide(v);
     else
         log_in_here(v);
@@ -614,6 +639,7 @@ static void show_link(struct visit *v, const struct auth_link *link, struct str 
     bool is_reset = link->kind == AUTH_LINK_RESET;
     bool is_setup = str_eq_c(link->by, "setup");
     struct text_section problem_section;
+    struct provider_section provider;
     const struct template_field fields[] = {
         {.name = "heading",
          .text = is_reset   ? STR("Choose a new password")
@@ -632,13 +658,14 @@ static void show_link(struct visit *v, const struct auth_link *link, struct str 
         text_section(&problem_section, "problem", problem),
         {.name = "link", .text = token},
         {.name = "form_key", .text = form_key(v)},
-        {.name = "name", .text = is_reset ? link->account : field(v, "name")},
+        {.name = "name", .text = is_reset ? link->account : page_field(v, "name")},
         TEMPLATE_IF("new", !is_reset),
         TEMPLATE_IF("old", is_reset),
         {.name = "button", .text = is_reset ? STR("Set password") : STR("Create account")},
+        provider_section(v, &provider),
     };
 
-    send_page(v, status, page_welcome, STR("Welcome"), (struct str){0},
+    page_send(v, status, page_welcome, STR("Welcome"), (struct str){0},
               &(struct template_row){fields, COUNT(fields), NULL});
 }
 
@@ -666,7 +693,7 @@ static void show_home(struct visit *v, const struct auth_session *who)
         {.name = "csrf", .text = who->csrf},
     };
 
-    send_page(v, 200, page_message, STR("Welcome"), (struct str){0},
+    page_send(v, 200, page_message, STR("Welcome"), (struct str){0},
               &(struct template_row){fields, COUNT(fields), NULL});
 }
 
@@ -676,7 +703,7 @@ static void open_link(struct visit *v, struct str token)
     struct error err = {0};
 
     if (!auth_link_look(v->site->options.auth, &v->ask, token, &link, &err))
-        say_failure(v, &err);
+        page_say_failure(v, &err);
     else if (!link)
         say_link_gone(v);
     else
@@ -692,46 +719,46 @@ void page_welcome_get(struct visit *v)
     if (token.len > 0)
         open_link(v, token);
     else if (!find_session(v, &who, &err))
-        say_failure(v, &err);
+        page_say_failure(v, &err);
     else if (who)
         show_home(v, who);
     else
-        redirect(v, STR("login"));
+        page_redirect(v, STR("login"));
 }
 
 static void use_link(struct visit *v, const struct auth_link *link, struct str token)
 {
-    struct str password = field(v, "password"), session;
+    struct str password = page_field(v, "password"), session;
     struct error err = {0};
 
-    if (!str_eq(password, field(v, "again"))) {
+    if (!str_eq(password, page_field(v, "again"))) {
         show_link(v, link, token, 400, STR("The two passwords differ."));
         return;
     }
-    if (auth_link_use(v->site->options.auth, &v->ask, token, field(v, "name"), password,
+    if (auth_link_use(v->site->options.auth, &v->ask, token, page_field(v, "name"), password,
                       &session, &err)) {
-        set_cookie(v, SESSION_COOKIE, session, AUTH_SESSION_MS / 1000);
-        redirect(v, STR("welcome"));
+        page_set_cookie(v, PAGE_SESSION_COOKIE, session, AUTH_SESSION_MS / 1000);
+        page_redirect(v, STR("welcome"));
         visit_log(v, "oauth.link", "result=used");
     } else if (err.kind == ERROR_INVALID || err.kind == ERROR_CONFLICT) {
         show_link(v, link, token, 400, str_c(err.text));
     } else if (err.kind == ERROR_NOT_FOUND) {
         say_link_gone(v);
     } else {
-        say_failure(v, &err);
+        page_say_failure(v, &err);
     }
 }
 
 void page_welcome_post(struct visit *v)
 {
-    struct str token = field(v, "link");
+    struct str token = page_field(v, "link");
     struct auth_link *link;
     struct error err = {0};
 
-    if (!has_form_key(v))
-        say_stale(v);
+    if (!page_has_form_key(v))
+        page_say_stale(v);
     else if (!auth_link_look(v->site->options.auth, &v->ask, token, &link, &err))
-        say_failure(v, &err);
+        page_say_failure(v, &err);
     else if (!link)
         say_link_gone(v);
     else
