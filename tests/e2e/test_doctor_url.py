@@ -153,6 +153,16 @@ class Sound(UrlCase):
             "Authorization": headers["Authorization"]})
         self.assertEqual(reply.status, 401)
 
+    def test_answers_as_event_streams(self):
+        def stream(method, path, answer, headers):
+            if path == "/mcp" and method == "POST" and answer.status == 200:
+                answer.headers = [("Content-Type", "text/event-stream"),
+                                  *(h for h in answer.headers if h[0].lower() != "content-type")]
+                answer.body = b": hello\n\nevent: message\nid: 1\ndata: " + answer.body + b"\n\n"
+        found = self.doctor(self.proxy(self.backend(), stream).port, want=0, MEMORYD_DOCTOR_TOKEN=KEY)
+        for name in ("discover", "initialize", "tools", "call"):
+            self.assertEqual({result for result, _ in found[name]}, {"ok"}, (name, found))
+
     def test_behind_a_prefix(self):
         server = self.backend(MEMORYD_PATH_PREFIX="/memory")
         self.put(pki.make(HOST, self.middle), self.middle)

@@ -74,7 +74,8 @@ TEST(form_target_is_a_source_and_nothing_else)
 
 TEST(pages_hold_no_script_and_load_nothing)
 {
-    const struct str pages[] = {page_login, page_consent, page_welcome, page_message, page_leave};
+    const struct str pages[] = {page_login, page_consent, page_welcome, page_message,
+                                page_leave};
     static const char *const forbidden[] = {
         "<script", "javascript:", "http:", "https:", " src=", "@import", "url("};
 
