@@ -220,6 +220,10 @@ enum auth_role {
 unsigned auth_role_scopes(enum auth_role role);
 const char *auth_role_name(enum auth_role role); /* "reader", "member", "owner" */
 bool auth_role_parse(struct str name, enum auth_role *out);
+/* "read write": words, separated by blanks. INVALID names the one that is no scope. */
+NODISCARD bool auth_scopes_parse(struct str words, unsigned *out, struct error *err);
+/* Names of spaces, separated by blanks; "*" stands for all. INVALID: one is no name, or there is none. */
+NODISCARD bool auth_spaces_check(struct str spaces, struct error *err);
 
 struct auth_account {
     struct str name; /* lower case */
@@ -291,6 +295,9 @@ NODISCARD bool auth_link_use(struct auth *x, const struct auth_request *r, struc
 NODISCARD bool auth_has_owner(struct auth *x, bool *out, struct error *err);
 NODISCARD bool auth_accounts(struct auth *x, struct arena *a, const struct auth_account **out,
                              size_t *out_n, struct error *err);
+/* As people type the name. NOT_FOUND. */
+NODISCARD bool auth_account_find(struct auth *x, struct arena *a, struct str name,
+                                 struct auth_account *out, struct error *err);
 /* Role, spaces and is_disabled of the named account; in force at the next request of its tokens. NOT_FOUND;
  * CONFLICT: nobody would be owner any more. by: for the audit. */
 NODISCARD bool auth_account_set(struct auth *x, const struct auth_request *r, struct str by,
@@ -424,6 +431,8 @@ struct auth_client_info {
     struct str id, name, origin; /* "registered", "owner", "document" */
     struct str redirect_uris;    /* separated by blanks */
     struct str grant_types;
+    struct str scopes, spaces; /* of one that acts for itself */
+    bool is_public;            /* it has no secret */
     int64_t created_ms, used_ms;
 };
 NODISCARD bool auth_clients(struct auth *x, struct arena *a,
@@ -465,7 +474,7 @@ struct auth_api_key {
     struct str spaces;
     int64_t created_ms, expires_ms, used_ms; /* 0: never */
 };
-/* *out_key: "mdk_…", shown once. CONFLICT: the name is taken. */
+/* *out_key: "mdk_…", shown once. CONFLICT: the name is taken; NOT_FOUND: no such account. */
 NODISCARD bool auth_api_key_add(struct auth *x, const struct auth_request *r, struct str by,
                                 const struct auth_api_key *key, struct str *out_key,
                                 struct error *err);

@@ -30,6 +30,7 @@
 #define PREFIX_LINK         "mdl_"
 #define PREFIX_API_KEY      "mdk_"
 #define PREFIX_VISIT        "mdv_"
+#define PREFIX_GRANT        "grant_" /* no secret: a name, which must not begin with a dash */
 
 /* -- form.c: application/x-www-form-urlencoded ---------------------------------------------------- */
 

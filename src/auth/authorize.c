@@ -249,7 +249,7 @@ static void give_code(struct auth *x, const struct auth_request *r, const struct
                                     .resource = q->resource.name,
                                     .scopes = scopes_text(a, g->scopes, q->scopes.is_offline),
                                     .spaces = g->spaces,
-                                    .family = token_new(x, a, ""),
+                                    .family = token_new(x, a, PREFIX_GRANT),
                                     .expires_ms = r->now_ms + AUTH_CODE_MS};
     const struct field fields[] = {
         {STR("code"), code}, {STR("state"), q->state}, {STR("iss"), r->base}};

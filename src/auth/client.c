@@ -133,6 +133,9 @@ bool auth_clients(struct auth *x, struct arena *a, const struct auth_client_info
             .origin = rows[i].origin,
             .redirect_uris = rows[i].redirect_uris,
             .grant_types = rows[i].grant_types,
+            .scopes = rows[i].scopes,
+            .spaces = rows[i].spaces,
+            .is_public = str_eq(rows[i].method, STR("none")),
             .created_ms = rows[i].created_ms,
             .used_ms = rows[i].used_ms,
         };
@@ -152,6 +155,8 @@ static bool check_new(struct auth *x, const struct auth_client_new *n, struct er
     if (n->is_for_itself && (n->is_public || !n->scopes))
         return error_set(err, ERROR_INVALID,
                          "a client that acts for itself needs a secret and scopes");
+    if (n->is_for_itself && !auth_spaces_check(n->spaces, err))
+        return false;
     if (!n->is_for_itself && n->n_redirect_uris == 0)
         return error_set(err, ERROR_INVALID, "a client needs a redirect URI");
     if (n->n_redirect_uris > AUTH_REDIRECT_URIS_MAX)

@@ -68,13 +68,13 @@ bool auth_api_key_add(struct auth *x, const struct auth_request *r, struct str b
                       const struct auth_api_key *key, struct str *out_key, struct error *err)
 {
     struct str text = token_new(x, r->arena, PREFIX_API_KEY);
-    const struct stored_api_key row = {.name = key->name,
-                                       .hash = token_hash(r->arena, text),
-                                       .account = key->account,
-                                       .scopes = scopes_text(r->arena, key->scopes, false),
-                                       .spaces = key->spaces.len ? key->spaces : STR("*"),
-                                       .created_ms = r->now_ms,
-                                       .expires_ms = key->expires_ms};
+    struct stored_api_key row = {.name = key->name,
+                                 .hash = token_hash(r->arena, text),
+                                 .scopes = scopes_text(r->arena, key->scopes, false),
+                                 .spaces = key->spaces.len ? key->spaces : STR("*"),
+                                 .created_ms = r->now_ms,
+                                 .expires_ms = key->expires_ms};
+    struct auth_account account;
 
     if (!text_is_plain(key->name) || key->name.len > AUTH_ACCOUNT_MAX_CHARS)
         return error_set(err, ERROR_INVALID,
@@ -82,9 +82,13 @@ bool auth_api_key_add(struct auth *x, const struct auth_request *r, struct str b
                          AUTH_ACCOUNT_MAX_CHARS);
     if (!key->scopes)
         return error_set(err, ERROR_INVALID, "a key needs a scope: read, write or admin");
+    if (!auth_spaces_check(row.spaces, err) ||
+        !auth_account_find(x, r->arena, key->account, &account, err))
+        return false;
+    row.account = account.name;
     if (!auth_store_api_key_put(x->store, &row, err))
         return false;
-    note(x, r, "key.add", by, key->name, key->account);
+    note(x, r, "key.add", by, key->name, account.name);
     *out_key = text;
     return true;
 }

@@ -99,8 +99,7 @@ static bool check_password(struct str password, struct error *err)
     return true;
 }
 
-/* "*" or names of spaces. */
-static bool check_spaces(struct str spaces, struct error *err)
+bool auth_spaces_check(struct str spaces, struct error *err)
 {
     struct str rest = spaces, each;
     size_t n = 0;
@@ -111,7 +110,7 @@ static bool check_spaces(struct str spaces, struct error *err)
             return error_set(err, ERROR_INVALID, "not the name of a space: '" STR_FMT "'",
                              STR_ARG(each));
     }
-    return n > 0 || error_set(err, ERROR_INVALID, "an account needs a space, or * for all");
+    return n > 0 || error_set(err, ERROR_INVALID, "no space is named; * stands for all");
 }
 
 /* -- waiting ----------------------------------------------------------------------------------- */
@@ -306,7 +305,7 @@ bool auth_link_new(struct auth *x, const struct auth_request *r, const struct au
                                                                 : r->now_ms + AUTH_LINK_MS};
     struct stored_account *p = NULL;
 
-    if (!check_spaces(row.spaces, err))
+    if (!auth_spaces_check(row.spaces, err))
         return false;
     if (l->kind == AUTH_LINK_RESET) {
         if (!auth_store_account(x->store, r->arena, row.account, &p, err))
@@ -396,6 +395,19 @@ bool auth_accounts(struct auth *x, struct arena *a, const struct auth_account **
     return true;
 }
 
+bool auth_account_find(struct auth *x, struct arena *a, struct str name,
+                       struct auth_account *out, struct error *err)
+{
+    struct stored_account *p;
+
+    if (!auth_store_account(x->store, a, normal_name(a, name), &p, err))
+        return false;
+    if (!p)
+        return error_set(err, ERROR_NOT_FOUND, "no account '" STR_FMT "'", STR_ARG(name));
+    *out = account_of(p);
+    return true;
+}
+
 bool auth_account_set(struct auth *x, const struct auth_request *r, struct str by,
                       const struct auth_account *account, struct error *err)
 {
@@ -404,7 +416,7 @@ bool auth_account_set(struct auth *x, const struct auth_request *r, struct str b
                                        .spaces = account->spaces,
                                        .is_disabled = account->is_disabled};
 
-    if (!check_spaces(row.spaces, err) || !auth_store_account_set(x->store, &row, err))
+    if (!auth_spaces_check(row.spaces, err) || !auth_store_account_set(x->store, &row, err))
         return false;
     note(x, r, "account.set", by, STR(""), row.name);
     return true;

@@ -418,7 +418,7 @@ static void from_refresh(const struct call *c)
 /* Only for clients that an owner registered for it: anybody can register, and nobody is asked here. */
 static void from_client(const struct call *c)
 {
-    struct access t = {.row.family = token_new(c->x, c->r->arena, ""),
+    struct access t = {.row.family = token_new(c->x, c->r->arena, PREFIX_GRANT),
                        .subject = c->client->id};
     struct resource mcp;
     struct auth_store_issue issue;

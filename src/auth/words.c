@@ -130,6 +130,24 @@ struct scopes scopes_parse(struct str words)
     return s;
 }
 
+bool auth_scopes_parse(struct str words, unsigned *out, struct error *err)
+{
+    struct str rest = words, word;
+    unsigned bits = 0;
+
+    while (words_next(&rest, &word)) {
+        if (!scope_bit(word))
+            return error_set(err, ERROR_INVALID,
+                             "'" STR_FMT "' is no scope; there are read, write and admin",
+                             STR_ARG(word));
+        bits |= scope_bit(word);
+    }
+    if (!bits)
+        return error_set(err, ERROR_INVALID, "no scope is named: read, write or admin");
+    *out = scopes_close(bits);
+    return true;
+}
+
 struct str scopes_text(struct arena *a, unsigned bits, bool is_offline)
 {
     struct str words[COUNT(scope_names) + 1];

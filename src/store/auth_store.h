@@ -260,7 +260,7 @@ struct stored_api_key {
     struct str name, hash, account, scopes, spaces;
     int64_t created_ms, expires_ms, used_ms;
 };
-/* CONFLICT: the name is taken; NOT_FOUND: no such account. */
+/* CONFLICT: the name is taken, or there is no such account. */
 NODISCARD bool auth_store_api_key_put(struct auth_store *s, const struct stored_api_key *k,
                                       struct error *err);
 NODISCARD bool auth_store_api_keys(struct auth_store *s, struct arena *a,
