@@ -2,7 +2,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "access.h"
 
-#include "auth/auth.h"
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -118,27 +117,39 @@ static void stop_keeper(struct auth_keeper *k)
     k->auth = NULL;
 }
 
-static bool open_auth(struct access *x, struct error *err)
+/* fetcher NULL: no documents are fetched. */
+static bool open_database(const struct config *c, struct fetcher *fetcher, struct auth **out,
+                          struct error *err)
 {
-    const struct config *c = x->config;
-    const struct fetch_options fetch = {.max_bytes = AUTH_CIMD_MAX_BYTES,
-                                        .timeout_ms = AUTH_CIMD_TIMEOUT_MS};
-    struct auth_options options = {
+    AUTO_ARENA a = {0};
+    const struct auth_options options = {
         .path = c->auth_path.ptr,
         .private_key = c->private_key,
         .api_key = c->api_key,
         .registration_key = c->registration_key,
         .access_token_ms = (int64_t)c->access_token_minutes * 60 * 1000,
         .refresh_token_ms = (int64_t)c->refresh_token_days * 24 * 3600 * 1000,
-        .fetch = fetch_document,
+        .fetch = fetcher ? fetch_document : NULL,
+        .fetch_ctx = fetcher,
         .now_ms = clock_now_ms(),
     };
 
-    if (!fetch_new(&fetch, &x->fetcher, err) ||
-        !sys_make_dirs(sys_dirname(&x->arena, c->auth_path).ptr, err))
-        return false;
-    options.fetch_ctx = x->fetcher;
-    return auth_open(&options, &x->auth, err) && start_keeper(x, err);
+    return sys_make_dirs(sys_dirname(&a, c->auth_path).ptr, err) &&
+           auth_open(&options, out, err);
+}
+
+bool access_open_database(const struct config *config, struct auth **out, struct error *err)
+{
+    return open_database(config, NULL, out, err);
+}
+
+static bool open_auth(struct access *x, struct error *err)
+{
+    const struct fetch_options fetch = {.max_bytes = AUTH_CIMD_MAX_BYTES,
+                                        .timeout_ms = AUTH_CIMD_TIMEOUT_MS};
+
+    return fetch_new(&fetch, &x->fetcher, err) &&
+           open_database(x->config, x->fetcher, &x->auth, err) && start_keeper(x, err);
 }
 
 /* The provider is whom the operator named, so that it may be inside, if he says so. */
@@ -209,30 +220,39 @@ static struct str reachable_host(struct str host)
     return str_eq_c(host, "0.0.0.0") || str_eq_c(host, "::") ? STR("localhost") : host;
 }
 
-/* What people call this server, as far as it can know before anybody has. */
-static struct str own_url(struct access *x, const struct http_server *http)
+/* What people call a server that listens there, as far as it can know before anybody has. */
+static struct str url_of(struct arena *a, const struct config *c, struct str host,
+                         uint16_t port)
 {
-    struct str host = reachable_host(http_server_host(http));
     size_t at;
-    bool is_v6 = str_find_char(host, ':', &at);
+    bool is_v6;
 
-    if (x->config->public_url.len > 0)
-        return arena_printf(&x->arena, STR_FMT STR_FMT, STR_ARG(x->config->public_url),
-                            STR_ARG(x->config->path_prefix));
-    return arena_printf(&x->arena, "%s://%s" STR_FMT "%s:%u" STR_FMT,
-                        x->config->is_https ? "https" : "http", is_v6 ? "[" : "", STR_ARG(host),
-                        is_v6 ? "]" : "", http_server_port(http),
-                        STR_ARG(x->config->path_prefix));
+    if (c->public_url.len > 0)
+        return arena_printf(a, STR_FMT STR_FMT, STR_ARG(c->public_url),
+                            STR_ARG(c->path_prefix));
+    if (port == 0)
+        return STR("");
+    host = reachable_host(host);
+    is_v6 = str_find_char(host, ':', &at);
+    return arena_printf(a, "%s://%s" STR_FMT "%s:%u" STR_FMT, c->is_https ? "https" : "http",
+                        is_v6 ? "[" : "", STR_ARG(host), is_v6 ? "]" : "", port,
+                        STR_ARG(c->path_prefix));
+}
+
+struct str access_url(struct arena *a, const struct config *config)
+{
+    return url_of(a, config, config->host, config->port);
 }
 
 /* The one secret that is printed, and to the terminal alone, not through the log: without it nobody could
  * ever log in. */
 bool access_offer_ownership(struct access *x, const struct http_server *http, struct error *err)
 {
-    struct auth_request ask = {.arena = &x->arena,
-                               .base = own_url(x, http),
-                               .peer = STR("local"),
-                               .now_ms = clock_now_ms()};
+    struct auth_request ask = {
+        .arena = &x->arena,
+        .base = url_of(&x->arena, x->config, http_server_host(http), http_server_port(http)),
+        .peer = STR("local"),
+        .now_ms = clock_now_ms()};
     const struct auth_link link = {.kind = AUTH_LINK_INVITE,
                                    .role = AUTH_OWNER,
                                    .spaces = STR("default *"),

@@ -8,6 +8,7 @@
 #ifndef ACCESS_H
 #define ACCESS_H
 
+#include "auth/auth.h"
 #include "base/thread.h"
 #include "config/config.h"
 #include "gate/gate.h"
@@ -19,6 +20,12 @@ struct access;
 NODISCARD bool access_open(const struct config *config, struct pool *pool, struct access **out,
                            struct error *err);
 void access_close(struct access *x);
+
+/* The database of people alone, for commands, also while a server runs on it. auth_close() it. */
+NODISCARD bool access_open_database(const struct config *config, struct auth **out,
+                                    struct error *err);
+/* What people call the server, as far as settings say; empty if they do not. In the arena. */
+struct str access_url(struct arena *a, const struct config *config);
 
 struct gate *access_gate(const struct access *x); /* borrowed */
 void access_add_routes(struct access *x, struct http_server *http);

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "access.h"
 #include "base/alloc.h"
 #include "base/log.h"
 #include "cli/cli.h"
@@ -23,11 +24,13 @@ struct program {
     struct config config;
     bool has_config;
     struct error config_error;
-    struct app *app; /* opened on first use */
+    struct app *app; /* these two opened on first use */
+    struct auth *auth;
 };
 
 static void program_deinit(struct program *p)
 {
+    auth_close(p->auth);
     app_close(p->app);
     arena_deinit(&p->arena);
 }
@@ -100,6 +103,20 @@ static bool open_memory(void *ctx, struct memory_service **out, struct error *er
     return true;
 }
 
+static bool open_auth(void *ctx, struct auth **out, struct error *err)
+{
+    struct program *p = ctx;
+
+    if (!p->has_config) {
+        *err = p->config_error;
+        return false;
+    }
+    if (!p->auth && !access_open_database(&p->config, &p->auth, err))
+        return false;
+    *out = p->auth;
+    return true;
+}
+
 static bool probe_port(void *ctx, struct str *out_state, struct error *err)
 {
     struct program *p = ctx;
@@ -107,11 +124,22 @@ static bool probe_port(void *ctx, struct str *out_state, struct error *err)
     return app_probe_port(&p->config, &p->arena, out_state, err);
 }
 
+/* What a server's level would say of a command, its output says already. */
+static void quieten(const struct config *config)
+{
+    for (size_t i = 0; i < config->n_items; i++) {
+        if (strcmp(config->items[i].name, "LOG_LEVEL") == 0 &&
+            strcmp(config->items[i].source, "default") == 0)
+            log_set_level(LOG_WARN);
+    }
+}
+
 static int run_cli(struct program *p, int argc, char **argv)
 {
     struct cli_host host = {
         .arena = &p->arena,
         .open_memory = open_memory,
+        .open_auth = open_auth,
         .probe_port = probe_port,
         .ctx = p,
         .out = stdout,
@@ -121,6 +149,10 @@ static int run_cli(struct program *p, int argc, char **argv)
     load_config(p);
     host.config = p->has_config ? &p->config : NULL;
     host.config_error = p->config_error;
+    if (p->has_config) {
+        quieten(&p->config);
+        host.url = access_url(&p->arena, &p->config);
+    }
     return cli_run(&host, argc, argv);
 }
 

@@ -15,8 +15,6 @@
 #include "sys/sys.h"
 #include "text/text.h"
 
-enum { OPT_HELP = 2000, OPT_JSON, OPT_SPACE };
-
 #define OPTIONS_MAX 32
 
 static const struct cli_option common_options[] = {

@@ -10,8 +10,10 @@
 #include "sys/sys.h"
 
 static const struct cli_command *const commands[] = {
-    &cli_store,   &cli_search, &cli_list,   &cli_show,  &cli_update,  &cli_delete, &cli_restore,
-    &cli_history, &cli_stats,  &cli_health, &cli_model, &cli_reindex, &cli_doctor, &cli_version,
+    &cli_store,  &cli_search,  &cli_list,    &cli_show,   &cli_update,
+    &cli_delete, &cli_restore, &cli_history, &cli_stats,  &cli_health,
+    &cli_model,  &cli_reindex, &cli_user,    &cli_client, &cli_token,
+    &cli_key,    &cli_keys,    &cli_audit,   &cli_doctor, &cli_version,
 };
 
 static const struct cli_command *find_command(struct str name)

@@ -1,7 +1,7 @@
 /*
  * cli.h - the commands that a person types: one table, one file per command.
  *
- * A command parses its arguments, calls the memory service and prints: a readable form, or with
+ * A command parses its arguments, calls the memory service, or auth/, and prints: a readable form, or with
  * --json one JSON value on one line. Results go to out, everything else to err.
  *
  * Exit codes (docs/cli.md): 0 done, 1 failed, 2 the command line or its values are wrong, 3 not
@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "auth/auth.h"
 #include "base/arena.h"
 #include "base/error.h"
 #include "config/config.h"
@@ -39,6 +40,8 @@ struct cli_host {
     const struct config *config; /* NULL if it could not be read: config_error says why */
     struct error config_error;
     bool (*open_memory)(void *ctx, struct memory_service **out, struct error *err);
+    bool (*open_auth)(void *ctx, struct auth **out, struct error *err);
+    struct str url; /* what people call the server; empty: not known before it runs */
     /* Whether the address that `serve` would use is free, for doctor. */
     bool (*probe_port)(void *ctx, struct str *out_state, struct error *err);
     void *ctx;

@@ -7,8 +7,10 @@
 
 #include "cli/cli.h"
 
+#include "auth/auth.h"
 #include "base/buf.h"
 #include "embed/embed.h"
+#include "gate/gate.h"
 #include "json/json.h"
 
 struct cli_option {
@@ -55,9 +57,11 @@ struct cli_command {
 
 extern const struct cli_command cli_store, cli_search, cli_list, cli_show, cli_update,
     cli_delete, cli_restore, cli_history, cli_stats, cli_health, cli_model, cli_reindex,
-    cli_doctor, cli_version;
+    cli_doctor, cli_version, cli_user, cli_client, cli_token, cli_key, cli_keys, cli_audit;
 
 /* -- arguments (args.c) ---------------------------------------------------------------------- */
+
+enum { OPT_HELP = 2000, OPT_JSON, OPT_SPACE }; /* of every command, after all others */
 
 /* INVALID names the option and points to --help. *out_help: --help was given. */
 NODISCARD bool cli_parse(struct cli *c, const struct cli_command *command, int argc,
@@ -106,6 +110,38 @@ NODISCARD bool cli_open(struct cli *c, struct memory_service **out, struct error
 enum embed_precision cli_precision(const struct cli *c);
 /* The model file is whole. True where there is none: searches then go by words. */
 NODISCARD bool cli_verify_model(const struct cli *c, struct error *err);
+
+/* -- people, clients, keys (access.c) --------------------------------------------------------- */
+
+struct cli_action { /* what the first word of a command asks for */
+    const char *name;
+    const char *words; /* those after it */
+    size_t n_words;
+    const char *options; /* the ids of those that it takes, which are characters */
+    bool (*run)(struct cli *c, struct auth *x, struct error *err);
+};
+
+struct cli_actions {
+    const struct cli_command *command;
+    const struct cli_action *list;
+    size_t n;
+};
+/* Runs the one that the first word names; without any, "list". words[1] is the first of its own. */
+NODISCARD bool cli_act(struct cli *c, const struct cli_actions *of, struct error *err);
+
+NODISCARD bool cli_open_auth(struct cli *c, struct auth **out, struct error *err);
+struct auth_request cli_ask(struct cli *c);
+struct str cli_by(void); /* who changes things here, for the audit */
+
+struct str cli_words(struct cli *c, int id); /* all values of an option, separated by blanks */
+/* Both leave *out alone if the option was not given. */
+NODISCARD bool cli_scopes(struct cli *c, int id, unsigned *out, struct error *err);
+NODISCARD bool cli_spaces(struct cli *c, int id, struct str *out, struct error *err);
+
+json_t *cli_json_words(struct str words); /* new references */
+json_t *cli_json_scopes(unsigned scopes);
+void cli_json_time(json_t *to, const char *key, int64_t ms); /* key and key_iso; 0: neither */
+void cli_print_done(struct cli *c, const char *what, struct str name); /* "deleted NAME" */
 
 /* -- printing (print.c) ----------------------------------------------------------------------- */
 

@@ -633,6 +633,14 @@ static void say_link_gone(struct visit *v)
                  "account."));
 }
 
+/* Whoever has the server's machine has no name here. */
+static struct str inviter(struct visit *v, const struct auth_link *link)
+{
+    return str_eq_c(link->by, "local")
+               ? STR("The owner of this server invites you")
+               : arena_printf(&v->arena, STR_FMT " invites you", STR_ARG(link->by));
+}
+
 static void show_link(struct visit *v, const struct auth_link *link, struct str token,
                       int status, struct str problem)
 {
@@ -651,10 +659,8 @@ static void show_link(struct visit *v, const struct auth_link *link, struct str 
                  : is_setup
                      ? STR("Create the owner's account. It decides who and what may use the "
                            "memories on this server.")
-                     : arena_printf(&v->arena,
-                                    STR_FMT " invites you as %s. Choose a name and a "
-                                            "password.",
-                                    STR_ARG(link->by), auth_role_name(link->role))},
+                     : arena_printf(&v->arena, STR_FMT " as %s. Choose a name and a password.",
+                                    STR_ARG(inviter(v, link)), auth_role_name(link->role))},
         text_section(&problem_section, "problem", problem),
         {.name = "link", .text = token},
         {.name = "form_key", .text = form_key(v)},

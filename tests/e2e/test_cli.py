@@ -7,7 +7,7 @@ import json
 from harness import DECISION, OTHERS, QUESTION, Case, run_cli, smoke
 
 COMMANDS = ("serve stdio store search list show update delete restore history stats health model "
-            "reindex doctor version").split()
+            "reindex doctor version user client token key keys audit").split()
 
 
 class Commands(Case):

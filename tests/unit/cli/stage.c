@@ -4,10 +4,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "json/json.h"
 
-#define WORDS_MAX 16
+#define WORDS_MAX 24
 
 bool stage_open(struct stage *s)
 {
@@ -15,8 +17,23 @@ bool stage_open(struct stage *s)
     return fixture_open(&s->fixture, NULL);
 }
 
+static const char *auth_path(struct stage *s)
+{
+    return arena_printf(&s->arena, "%s/oauth.db", s->fixture.folder).ptr;
+}
+
+static void close_auth(struct stage *s)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+
+    auth_close(s->auth);
+    for (size_t i = 0; i < COUNT(ends); i++)
+        unlink(arena_printf(&s->arena, "%s%s", auth_path(s), ends[i]).ptr);
+}
+
 void stage_close(struct stage *s)
 {
+    close_auth(s);
     free(s->out);
     free(s->err);
     arena_deinit(&s->arena);
@@ -30,6 +47,19 @@ static bool open_memory(void *ctx, struct memory_service **out, struct error *er
     if (s->is_closed)
         return error_set(err, ERROR_UNAVAILABLE, "the database is busy");
     *out = s->fixture.memory;
+    return true;
+}
+
+static bool open_auth(void *ctx, struct auth **out, struct error *err)
+{
+    struct stage *s = ctx;
+    const struct auth_options options = {.path = auth_path(s), .now_ms = clock_now_ms()};
+
+    if (s->is_closed)
+        return error_set(err, ERROR_UNAVAILABLE, "the database is busy");
+    if (!s->auth && !auth_open(&options, &s->auth, err))
+        return false;
+    *out = s->auth;
     return true;
 }
 
@@ -48,10 +78,8 @@ static int split(struct arena *a, const char *line, char *words[WORDS_MAX])
 
     while (n < WORDS_MAX - 1 && str_next(&rest, ' ', &word)) {
         words[n] = arena_cstr(a, word);
-        for (char *p = words[n]; *p; p++) {
-            if (*p == '_')
-                *p = ' ';
-        }
+        for (char *p = words[n]; *p; p++)
+            *p = *p == '_' ? ' ' : *p == '~' ? '_' : *p;
         n++;
     }
     words[n] = NULL;
@@ -60,8 +88,12 @@ static int split(struct arena *a, const char *line, char *words[WORDS_MAX])
 
 int stage_run(struct stage *s, const char *line)
 {
-    struct cli_host host = {
-        .arena = &s->arena, .open_memory = open_memory, .probe_port = probe_port, .ctx = s};
+    struct cli_host host = {.arena = &s->arena,
+                            .open_memory = open_memory,
+                            .open_auth = open_auth,
+                            .url = s->url,
+                            .probe_port = probe_port,
+                            .ctx = s};
     char *words[WORDS_MAX];
     size_t n_out, n_err;
     int n = split(&s->arena, line, words), code;

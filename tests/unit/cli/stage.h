@@ -14,8 +14,10 @@
 struct stage {
     struct fixture fixture;
     struct arena arena;
-    bool is_closed; /* the database cannot be opened */
-    char *out;      /* of the last command */
+    struct auth *auth; /* opened by the first command about people */
+    struct str url;    /* what people call the server */
+    bool is_closed;    /* the database cannot be opened */
+    char *out;         /* of the last command */
     char *err;
 };
 
@@ -24,7 +26,7 @@ bool stage_open(struct stage *s);
 void stage_close(struct stage *s);
 #define AUTO_STAGE AUTO(stage_close) struct stage
 
-/* Runs "name word word": blanks part the words, a '_' inside one stands for a blank. */
+/* Runs "name word word": blanks part the words, a '_' inside one stands for a blank, a '~' for a '_'. */
 int stage_run(struct stage *s, const char *line);
 bool stage_said(const struct stage *s, const char *text);   /* on out */
 bool stage_warned(const struct stage *s, const char *text); /* on err */
