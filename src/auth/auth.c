@@ -238,6 +238,7 @@ bool auth_open(const struct auth_options *options, struct auth **out, struct err
     mutex_init(&x->provider_lock);
     map_init(&x->checked, crypto_random_u64());
     x->keys_validity = -1;
+    limits_open(x);
     if (!auth_store_open(options->path, &x->store, err) || !open_secret(x, err) ||
         !open_keys(x, err)) {
         auth_close(x);
@@ -251,6 +252,7 @@ void auth_close(struct auth *x)
 {
     if (!x)
         return;
+    limits_close(x);
     checked_clear(x);
     map_deinit(&x->checked);
     for (size_t i = 0; i < x->keys.len; i++)
@@ -332,6 +334,7 @@ void answer_error(const struct auth_request *r, int status, const char *error, c
         r, status,
         json_pack("{s:s, s:o}", "error", error, "error_description", json_str(str_c(text))),
         out);
+    out->error = error;
 }
 
 void answer_failure(const struct auth_request *r, const char *what, const struct error *err,

@@ -70,6 +70,25 @@
 #define AUTH_PROVIDER_MAX_BYTES  ((size_t)128 << 10) /* of an answer of the provider */
 #define AUTH_PROVIDER_TIMEOUT_MS 10000
 
+/* Rates: so many at once, and so many a second after that. limits.c says why these. */
+#define AUTH_LIMIT_KEYS_MAX        4096 /* addresses, clients or grants that each remembers */
+#define AUTH_CREDENTIALS_BURST     100  /* wrong tokens or keys from one address */
+#define AUTH_CREDENTIALS_PER_S     1.0
+#define AUTH_WRONG_BURST           60 /* wrong clients, codes, refresh tokens from one address */
+#define AUTH_WRONG_PER_S           1.0
+#define AUTH_WRONG_CLIENT_BURST    20 /* the same of one client there */
+#define AUTH_WRONG_CLIENT_PER_S    0.2
+#define AUTH_GRANT_BURST           60 /* new tokens of one grant */
+#define AUTH_GRANT_PER_S           1.0
+#define AUTH_ASK_BURST             200 /* questions about tokens, and revocations, of one client */
+#define AUTH_ASK_PER_S             20.0
+#define AUTH_REGISTER_BURST        30 /* registrations from one address */
+#define AUTH_REGISTER_PER_S        0.5
+#define AUTH_REGISTER_SHARED_BURST 300 /* from all addresses together that many people share */
+#define AUTH_REGISTER_SHARED_PER_S 5.0
+#define AUTH_AUTHORIZE_BURST       60 /* log-in pages of one address */
+#define AUTH_AUTHORIZE_PER_S       1.0
+
 struct auth;
 
 /* -- opening ----------------------------------------------------------------------------------- */
@@ -122,8 +141,11 @@ NODISCARD bool auth_tidy(struct auth *x, int64_t now_ms, struct error *err);
 struct auth_request {
     struct arena *arena;
     struct str base;
-    struct str peer; /* client address: for limits, delays and the audit */
+    struct str peer; /* client address: for the audit */
     int64_t now_ms;
+    struct str
+        payer; /* whom limits by address count: peer, of IPv6 its network; empty: nobody, since
+                         many people share that address */
 };
 
 /* Whether text can be a base: https, or http on a loopback host; no user, query, fragment or slash at the
@@ -138,6 +160,7 @@ struct auth_answer {
     struct str challenge; /* WWW-Authenticate; empty: none */
     bool is_public;       /* anybody may keep it for an hour */
     int retry_after_s;    /* 0: no such header */
+    const char *error;    /* the code of a refusal; NULL: none */
 };
 
 /* -- documents --------------------------------------------------------------------------------- */
@@ -177,6 +200,7 @@ enum auth_verdict {
     AUTH_NONE,      /* no credentials: 401, or anonymous where that is allowed */
     AUTH_MALFORMED, /* 400, invalid_request */
     AUTH_INVALID,   /* 401, invalid_token */
+    AUTH_LIMITED,   /* 429: too many wrong ones from this address; nothing was looked at */
     AUTH_FAILED, /* 503: the database does not answer; a 401 would make clients log in anew */
 };
 
@@ -387,6 +411,7 @@ struct auth_page {
 
     int status; /* ERROR_PAGE */
     struct str error, text;
+    int retry_after_s; /* with 429, else 0 */
 
     struct str location; /* REDIRECT: absolute, printable ASCII */
 

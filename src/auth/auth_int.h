@@ -9,6 +9,7 @@
 
 #include <jansson.h>
 
+#include "base/limiter.h"
 #include "base/map.h"
 #include "base/thread.h"
 #include "base/vec.h"
@@ -121,6 +122,18 @@ struct signing_key {
     bool is_gone;
 };
 
+enum limit {
+    LIMIT_CREDENTIALS,
+    LIMIT_WRONG,
+    LIMIT_WRONG_CLIENT,
+    LIMIT_GRANT,
+    LIMIT_ASK,
+    LIMIT_REGISTER,
+    LIMIT_REGISTER_SHARED,
+    LIMIT_AUTHORIZE,
+    N_LIMITS
+};
+
 struct checked; /* check.c: a credential that was good */
 
 struct fetch_mark {
@@ -149,6 +162,8 @@ struct auth {
     struct mutex check_lock; /* guards the next two; taken alone */
     struct map checked;      /* digest -> struct checked * */
     int64_t checked_validity;
+
+    struct limiter *limits[N_LIMITS]; /* each has a lock of its own */
 
     struct mutex fetch_lock; /* guards the next two */
     struct fetch_mark fetches[FETCHES_MAX];
@@ -190,6 +205,28 @@ void answer_error(const struct auth_request *r, int status, const char *error, c
                   struct auth_answer *out);
 /* A failure of ours or of the database: 503 or 500, logged. */
 void answer_failure(const struct auth_request *r, const char *what, const struct error *err,
+                    struct auth_answer *out);
+
+/* -- limits (limits.c) ------------------------------------------------------------------------- */
+
+void limits_open(struct auth *x);
+void limits_close(struct auth *x);
+/* False: in *out_wait_s seconds. take counts, has only looks. */
+bool limit_take(struct auth *x, const struct auth_request *r, enum limit kind, struct str key,
+                int *out_wait_s);
+bool limit_has(struct auth *x, const struct auth_request *r, enum limit kind, struct str key,
+               int *out_wait_s);
+void limit_forget(struct auth *x, enum limit kind, struct str key);
+bool answer_limit(const struct auth_request *r, int wait_s,
+                  struct auth_answer *out); /* false */
+
+/* Whether the client may show its secret, code or token; false: answered. Then how that went. */
+bool client_may_try(struct auth *x, const struct auth_request *r, struct str client,
+                    struct auth_answer *out);
+void client_was_wrong(struct auth *x, const struct auth_request *r, struct str client);
+void client_was_right(struct auth *x, const struct auth_request *r, struct str client);
+/* Of one that is who it says. False: answered. */
+bool client_may_ask(struct auth *x, const struct auth_request *r, struct str client,
                     struct auth_answer *out);
 
 /* -- clients (client.c, register.c, cimd.c) ------------------------------------------------------ */

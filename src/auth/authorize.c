@@ -310,6 +310,19 @@ static bool read_for_person(struct auth *x, const struct auth_request *r, struct
     return bound_by(r, &who->account, q, out_spaces, out);
 }
 
+/* Those who are logged in do not pay. False: the page is filled. */
+static bool is_in_time(struct auth *x, const struct auth_request *r, struct auth_page *out)
+{
+    int wait_s;
+
+    if (!r->payer.len || limit_take(x, r, LIMIT_AUTHORIZE, r->payer, &wait_s))
+        return true;
+    show_error(out, 429, "temporarily_unavailable",
+               STR("There were too many requests from your network. Try again in a moment."));
+    out->retry_after_s = wait_s;
+    return false;
+}
+
 void auth_authorize(struct auth *x, const struct auth_request *r, struct str query,
                     const struct auth_session *who, struct auth_page *out)
 {
@@ -317,6 +330,8 @@ void auth_authorize(struct auth *x, const struct auth_request *r, struct str que
     struct str spaces;
     struct given g;
 
+    if (!who && !is_in_time(x, r, out))
+        return;
     if (!read_for_person(x, r, query, who, &q, &spaces, out))
         return;
     if (is_remembered(x, r, &q, who->account.name, spaces, &g)) {

@@ -392,6 +392,40 @@ static enum auth_verdict check_credential(struct auth *x, const struct auth_requ
     return AUTH_OK;
 }
 
+static enum auth_verdict check_text(struct auth *x, const struct auth_request *r,
+                                    struct str text, struct auth_principal *out,
+                                    const char **why)
+{
+    if (is_configured_key(x, text, out))
+        return AUTH_OK;
+    if (is_token_text(text))
+        return check_credential(x, r, text, out, why);
+    *why = "malformed credentials";
+    return AUTH_MALFORMED;
+}
+
+/* The same within what one address may get wrong. */
+static enum auth_verdict check_in_time(struct auth *x, const struct auth_request *r,
+                                       struct str text, struct auth_principal *out,
+                                       const char **why)
+{
+    enum auth_verdict verdict;
+    int unused;
+
+    if (!r->payer.len)
+        return check_text(x, r, text, out, why);
+    if (!limit_has(x, r, LIMIT_CREDENTIALS, r->payer, &unused)) {
+        *why = "too many wrong credentials from this address; try again later";
+        return AUTH_LIMITED;
+    }
+    verdict = check_text(x, r, text, out, why);
+    if (verdict == AUTH_OK)
+        limit_forget(x, LIMIT_CREDENTIALS, r->payer);
+    else if (verdict == AUTH_INVALID || verdict == AUTH_MALFORMED)
+        (void)limit_take(x, r, LIMIT_CREDENTIALS, r->payer, &unused);
+    return verdict;
+}
+
 enum auth_verdict auth_check(struct auth *x, const struct auth_request *r,
                              struct str authorization, struct str api_key,
                              struct auth_principal *out, const char **why)
@@ -399,17 +433,13 @@ enum auth_verdict auth_check(struct auth *x, const struct auth_request *r,
     struct str text = str_trim(api_key);
     bool is_bearer = credentials_of(authorization, "Bearer", &text) ||
                      str_eq_ascii_case(str_trim(authorization), STR("Bearer"));
+    enum auth_verdict verdict;
 
     *why = "no credentials";
     if (!is_bearer && !text.len)
         return AUTH_NONE;
-    if (is_configured_key(x, text, out))
-        return AUTH_OK;
-    if (!is_token_text(text)) {
-        *why = "malformed credentials";
-        return is_bearer ? AUTH_MALFORMED : AUTH_INVALID;
-    }
-    return check_credential(x, r, text, out, why);
+    verdict = check_in_time(x, r, text, out, why);
+    return verdict == AUTH_MALFORMED && !is_bearer ? AUTH_INVALID : verdict;
 }
 
 bool auth_may_use_space(const struct auth_principal *p, struct str space)

@@ -89,6 +89,21 @@ static bool is_secret_right(struct arena *a, const struct stored_client *c, stru
            str_eq_secret(c->secret_hash, token_hash(a, secret));
 }
 
+static struct stored_client *check_client(const struct auth_request *r, struct stored_client *c,
+                                          const struct credentials *given,
+                                          struct auth_answer *out)
+{
+    if (!c)
+        return refuse(r, given, "no such client; register again", out);
+    if (!str_eq_c(c->method, given->method))
+        return refuse(r, given, "not the registered token_endpoint_auth_method", out);
+    if (!str_eq(c->method, STR("none")) && !is_secret_right(r->arena, c, given->secret)) {
+        say(r, "client.secret_wrong", STR(""), c->id, STR(""));
+        return refuse(r, given, "wrong client secret", out);
+    }
+    return c;
+}
+
 struct stored_client *client_authenticate(struct auth *x, const struct auth_request *r,
                                           struct str authorization, const struct form *f,
                                           struct auth_answer *out)
@@ -97,20 +112,16 @@ struct stored_client *client_authenticate(struct auth *x, const struct auth_requ
     struct stored_client *c = NULL;
     struct error err = {0};
 
-    if (!read_credentials(r, authorization, f, &given, out))
+    if (!read_credentials(r, authorization, f, &given, out) ||
+        !client_may_try(x, r, given.id, out))
         return NULL;
     if (!auth_store_client(x->store, r->arena, given.id, &c, &err)) {
         answer_failure(r, "client", &err, out);
         return NULL;
     }
+    c = check_client(r, c, &given, out);
     if (!c)
-        return refuse(r, &given, "no such client; register again", out);
-    if (!str_eq_c(c->method, given.method))
-        return refuse(r, &given, "not the registered token_endpoint_auth_method", out);
-    if (!str_eq(c->method, STR("none")) && !is_secret_right(r->arena, c, given.secret)) {
-        say(r, "client.secret_wrong", STR(""), c->id, STR(""));
-        return refuse(r, &given, "wrong client secret", out);
-    }
+        client_was_wrong(x, r, given.id);
     return c;
 }
 

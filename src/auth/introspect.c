@@ -66,7 +66,7 @@ static bool read_call(struct auth *x, const struct auth_request *r, struct str a
         return false;
     }
     *out_client = client_authenticate(x, r, authorization, &form, out);
-    if (!*out_client)
+    if (!*out_client || !client_may_ask(x, r, (*out_client)->id, out))
         return false;
     *out_token = form_get(&form, "token");
     if (out_token->len)

@@ -143,8 +143,9 @@ struct guess { /* what a try is counted under */
 
 static struct guess guess_of(const struct auth_request *r, struct str name)
 {
-    return (struct guess){arena_printf(r->arena, "a:" STR_FMT, STR_ARG(name)),
-                          arena_printf(r->arena, "p:" STR_FMT, STR_ARG(r->peer))};
+    return (struct guess){
+        arena_printf(r->arena, "a:" STR_FMT, STR_ARG(name)),
+        arena_printf(r->arena, "p:" STR_FMT, STR_ARG(r->payer.len ? r->payer : r->peer))};
 }
 
 /* Counts the try. *out_wait_s over 0: it may not be made. */

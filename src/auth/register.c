@@ -11,10 +11,9 @@
 #include "json/json.h"
 #include "text/text.h"
 
-#define RECENT_MS  ((int64_t)60 * 1000)
-#define RECENT_MAX 30 /* registrations from one address: hosted clients share theirs */
-#define FLOW_MS    ((int64_t)3600 * 1000) /* in which a person has agreed, or will not any more */
-#define EVICT_MAX  100
+#define FLOW_MS      ((int64_t)3600 * 1000) /* in which a person has agreed, or will not any more */
+#define EVICT_MAX    100
+#define FULL_RETRY_S 3600
 
 static bool bad_field(struct error *err, const char **out_error, const char *why)
 {
@@ -177,31 +176,34 @@ static bool may_register(struct auth *x, const struct auth_request *r, struct st
     return false;
 }
 
-static void refuse_full(const struct auth_request *r, bool is_address, struct auth_answer *out)
+/* What one address may try, or all together that come from addresses which many share. False: refused. */
+static bool is_in_time(struct auth *x, const struct auth_request *r, struct auth_answer *out)
 {
-    answer_error(r, is_address ? 429 : 503, "temporarily_unavailable",
-                 is_address ? "too many registrations from this address"
-                            : "too many clients; unused ones go after a while",
-                 out);
-    out->retry_after_s = is_address ? 60 : 3600;
+    bool is_shared = !r->payer.len;
+    int wait_s;
+
+    return limit_take(x, r, is_shared ? LIMIT_REGISTER_SHARED : LIMIT_REGISTER,
+                      is_shared ? STR("shared") : r->payer, &wait_s) ||
+           answer_limit(r, wait_s, out);
 }
 
-/* Where it is full, clients that nobody agreed to in an hour make room. */
+/* Where it is full, clients that nobody agreed to in an hour make room. False: refused. */
 static bool is_room(struct auth *x, const struct auth_request *r, struct auth_answer *out)
 {
     struct error err = {0};
-    int64_t n_all, n_recent, n_gone = 1;
+    int64_t n_all, n_gone = 1;
 
-    if (!auth_store_clients_count(x->store, r->peer, r->now_ms - RECENT_MS, &n_all, &n_recent,
-                                  &err) ||
+    if (!auth_store_clients_count(x->store, &n_all, &err) ||
         (n_all >= AUTH_CLIENTS_MAX &&
          !auth_store_clients_evict(x->store, r->now_ms - FLOW_MS, EVICT_MAX, &n_gone, &err))) {
         answer_failure(r, "register", &err, out);
         return false;
     }
-    if (n_recent < RECENT_MAX && n_gone > 0)
+    if (n_gone > 0)
         return true;
-    refuse_full(r, n_recent >= RECENT_MAX, out);
+    answer_error(r, 503, "temporarily_unavailable",
+                 "too many clients; unused ones go after a while", out);
+    out->retry_after_s = FULL_RETRY_S;
     return false;
 }
 
@@ -235,8 +237,8 @@ void auth_register(struct auth *x, const struct auth_request *r, struct str auth
                               .registration_hash = token_hash(r->arena, token)};
     struct error err = {0};
 
-    if (!may_register(x, r, authorization, out) || !is_room(x, r, out) ||
-        !read_registration(x, r, body, &c, out))
+    if (!is_in_time(x, r, out) || !may_register(x, r, authorization, out) ||
+        !is_room(x, r, out) || !read_registration(x, r, body, &c, out))
         return;
     c.id = token_new(x, r->arena, PREFIX_CLIENT);
     if (!str_eq(c.method, STR("none"))) {
@@ -302,6 +304,8 @@ static struct stored_client *find_registered(struct auth *x, const struct auth_r
     struct error err = {0};
     bool was_given = credentials_of(authorization, "Bearer", &token);
 
+    if (!client_may_try(x, r, id, out))
+        return NULL;
     if (!auth_store_client(x->store, r->arena, id, &c, &err)) {
         answer_failure(r, "register", &err, out);
         return NULL;
@@ -309,6 +313,7 @@ static struct stored_client *find_registered(struct auth *x, const struct auth_r
     if (c && c->registration_hash.len && token.len &&
         str_eq_secret(c->registration_hash, token_hash(r->arena, token)))
         return c;
+    client_was_wrong(x, r, id);
     refuse_bearer(r, was_given, out);
     return NULL;
 }

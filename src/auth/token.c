@@ -395,6 +395,7 @@ static void from_refresh(const struct call *c)
     struct stored_family *f = NULL;
     struct error err = {0};
     const char *why;
+    int wait_s;
 
     if (!text.len) {
         fail(c, "invalid_request", "refresh_token is missing");
@@ -409,8 +410,10 @@ static void from_refresh(const struct call *c)
     why = refusal(c, f, row);
     if (why)
         fail(c, "invalid_grant", why);
-    else
+    else if (limit_take(c->x, c->r, LIMIT_GRANT, f->id, &wait_s))
         use_refresh(c, text, row, f);
+    else
+        (void)answer_limit(c->r, wait_s, c->out);
 }
 
 /* -- client_credentials ------------------------------------------------------------------------ */
@@ -424,7 +427,12 @@ static void from_client(const struct call *c)
     struct auth_store_issue issue;
     struct error err = {0};
     bool is_ok;
+    int wait_s;
 
+    if (!limit_take(c->x, c->r, LIMIT_GRANT, token_hash(c->r->arena, c->client->id), &wait_s)) {
+        (void)answer_limit(c->r, wait_s, c->out);
+        return;
+    }
     if (!resource_path_parse(c->r->arena, c->r->base, STR("/mcp"), &mcp) ||
         !read_scope(c, c->client->scopes, &t.scope) || !read_resource(c, mcp.name, &t.resource))
         return;
@@ -469,6 +477,21 @@ static bool may_use(const struct stored_client *c, size_t i)
            (!grants[i].is_owners_only || str_eq(c->origin, STR("owner")));
 }
 
+static void run_grant(const struct call *c, struct str type)
+{
+    for (size_t i = 0; i < COUNT(grants); i++) {
+        if (!str_eq(type, grants[i].type))
+            continue;
+        if (may_use(c->client, i))
+            grants[i].run(c);
+        else
+            fail(c, "unauthorized_client", "this client may not use this grant");
+        return;
+    }
+    fail(c, "unsupported_grant_type",
+         "authorization_code, refresh_token or client_credentials");
+}
+
 void auth_token(struct auth *x, const struct auth_request *r, struct str authorization,
                 struct str form, struct auth_answer *out)
 {
@@ -493,15 +516,9 @@ void auth_token(struct auth *x, const struct auth_request *r, struct str authori
     c.client = client_authenticate(x, r, authorization, &fields, out);
     if (!c.client)
         return;
-    for (size_t i = 0; i < COUNT(grants); i++) {
-        if (!str_eq(type, grants[i].type))
-            continue;
-        if (may_use(c.client, i))
-            grants[i].run(&c);
-        else
-            fail(&c, "unauthorized_client", "this client may not use this grant");
-        return;
-    }
-    fail(&c, "unsupported_grant_type",
-         "authorization_code, refresh_token or client_credentials");
+    run_grant(&c, type);
+    if (out->status == 200)
+        client_was_right(x, r, c.client->id);
+    else if (out->error && str_eq_c(str_c(out->error), "invalid_grant"))
+        client_was_wrong(x, r, c.client->id);
 }

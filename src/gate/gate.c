@@ -50,11 +50,23 @@ static struct str peer_of(struct http_request *r)
     return arena_dup(http_request_arena(r), ip_text(http_client(r), text));
 }
 
+/* Empty for an address that many share. Who is nobody in particular pays with all others who are: to confuse a
+ * proxy must not be a way round. */
+static struct str payer_of(struct http_request *r)
+{
+    struct str key;
+
+    if (http_client_key(r, &key))
+        return key;
+    return http_client(r).family == IP_NONE ? STR("unknown") : STR("");
+}
+
 struct auth_request gate_auth_request(const struct gate *g, struct http_request *r)
 {
     return (struct auth_request){.arena = http_request_arena(r),
                                  .base = gate_base(g, r),
                                  .peer = peer_of(r),
+                                 .payer = payer_of(r),
                                  .now_ms = clock_now_ms()};
 }
 
@@ -188,6 +200,11 @@ static bool identify(const struct gate *g, struct http_request *r,
         return enter_unnamed(g, r, target, out);
     case AUTH_MALFORMED:
         return refuse(g, r, target, 400, "invalid_request", why);
+    case AUTH_LIMITED:
+        log_refusal(r, 429, why);
+        http_reply_header(r, "Retry-After", STR("1")); /* AUTH_CREDENTIALS_PER_S */
+        http_refuse(r, 429, "%s", why);
+        return false;
     case AUTH_FAILED:
         http_reply_header(r, "Retry-After", STR("5"));
         http_refuse(r, 503, "tokens cannot be looked at now; the server's log says why");

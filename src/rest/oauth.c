@@ -59,6 +59,7 @@ static void read_request(struct visit *v, struct http_request *r)
     v->ask.arena = a;
     v->ask.base = arena_dup(a, v->ask.base);
     v->ask.peer = arena_dup(a, v->ask.peer);
+    v->ask.payer = arena_dup(a, v->ask.payer);
     v->method = arena_dup(a, http_method(r));
     v->path = arena_dup(a, http_path(r));
     v->query = arena_dup(a, http_query(r));

@@ -473,6 +473,11 @@ static void show_step(struct visit *v, const struct auth_page *p,
 {
     switch (p->step) {
     case AUTH_ERROR_PAGE:
+        if (p->status == 429) {
+            visit_header(v, "Retry-After", arena_printf(&v->arena, "%d", p->retry_after_s));
+            page_say(v, 429, STR("A moment, please"), (struct str){0}, p->text);
+            break;
+        }
         page_say(v, p->status, STR("This cannot be connected"), p->text,
                  arena_printf(&v->arena,
                               "The program that sent you here has to put this right (" STR_FMT

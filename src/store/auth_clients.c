@@ -91,21 +91,17 @@ bool auth_store_client_delete(struct auth_store *s, struct str id, bool *out_was
     return true;
 }
 
-bool auth_store_clients_count(struct auth_store *s, struct str peer, int64_t since_ms,
-                              int64_t *out_all, int64_t *out_recent, struct error *err)
+bool auth_store_clients_count(struct auth_store *s, int64_t *out, struct error *err)
 {
     MUTEX_SCOPE(&s->lock);
     AUTO_STMT q = {0};
     bool has_row;
 
-    if (!auth_ask(s->db,
-                  "SELECT count(*), count(*) FILTER (WHERE peer = ?1 AND created_ms > ?2)"
-                  " FROM client WHERE origin = 'registered'",
-                  VALUES(TEXT(peer), INT(since_ms)), &q, err) ||
+    if (!db_prepare(s->db, "SELECT count(*) FROM client WHERE origin = 'registered'", &q,
+                    err) ||
         !db_step(s->db, q.os, &has_row, "count clients", err))
         return false;
-    *out_all = sqlite3_column_int64(q.os, 0);
-    *out_recent = sqlite3_column_int64(q.os, 1);
+    *out = sqlite3_column_int64(q.os, 0);
     return true;
 }
 

@@ -78,10 +78,8 @@ NODISCARD bool auth_store_clients(struct auth_store *s, struct arena *a,
                                   struct error *err);
 NODISCARD bool auth_store_client_delete(struct auth_store *s, struct str id, bool *out_was,
                                         struct error *err);
-/* How many registered themselves: all, and from peer since since_ms. */
-NODISCARD bool auth_store_clients_count(struct auth_store *s, struct str peer, int64_t since_ms,
-                                        int64_t *out_all, int64_t *out_recent,
-                                        struct error *err);
+/* How many registered themselves. */
+NODISCARD bool auth_store_clients_count(struct auth_store *s, int64_t *out, struct error *err);
 /* Makes room: removes up to max clients that registered themselves until then and never got a token, the oldest
  * first. */
 NODISCARD bool auth_store_clients_evict(struct auth_store *s, int64_t until_ms, int max,

@@ -37,7 +37,8 @@ void world_init(struct world *w, const struct auth_options *options)
     w->path = arena_printf(&w->a, "%s/oauth.db", w->dir).ptr;
     w->options.path = w->path;
     w->options.now_ms = START_MS;
-    w->r = (struct auth_request){&w->a, STR(BASE), STR("160.79.104.10"), START_MS};
+    w->r = (struct auth_request){.arena = &w->a, .base = STR(BASE), .now_ms = START_MS};
+    world_come_from(w, "203.0.113.10");
     if (!CHECK_OK(auth_open(&w->options, &w->x, &err), err))
         abort();
     add_account(w, "ann", AUTH_OWNER, "default *", &w->owner);
@@ -50,6 +51,11 @@ void world_init(struct world *w, const struct auth_options *options)
                            "\"],\"token_endpoint_auth_method\":\"none\","
                            "\"grant_types\":[\"authorization_code\",\"refresh_token\"]}",
                            &answer);
+}
+
+void world_come_from(struct world *w, const char *address)
+{
+    w->r.peer = w->r.payer = str_c(address);
 }
 
 void world_deinit(struct world *w)

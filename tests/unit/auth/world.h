@@ -35,6 +35,8 @@ void world_deinit(struct world *w);
     AUTO(world_deinit) struct world name;                                                      \
     world_init(&name, NULL)
 
+void world_come_from(struct world *w, const char *address); /* kept */
+
 struct auth *world_open_again(struct world *w); /* as another process would; auth_close() it */
 
 /* A string member of a JSON object; empty if there is none. */

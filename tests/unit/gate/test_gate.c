@@ -40,11 +40,13 @@ static struct stage stage_open(bool has_auth, bool is_anonymous)
 {
     static const char *const paths[] = {"/", "/in/", "/admin"};
     struct stage s = {.path = "/tmp/memoryd-gate-XXXXXX"};
-    struct ip_range proxy;
+    struct ip_range proxy, shared[2];
     const struct http_options http = {.host = STR("127.0.0.1"),
                                       .n_threads = 1,
                                       .trusted_proxies = &proxy,
                                       .n_trusted_proxies = 1,
+                                      .shared = shared,
+                                      .n_shared = COUNT(shared),
                                       .is_remote_allowed = has_auth || is_anonymous};
     const struct auth_options auth = {
         .path = s.path, .api_key = STR(KEY), .now_ms = clock_now_ms()};
@@ -53,6 +55,8 @@ static struct stage stage_open(bool has_auth, bool is_anonymous)
 
     close(fd);
     CHECK_OK(ip_range_parse(STR("127.0.0.0/8"), &proxy, &err), err);
+    CHECK_OK(ip_range_parse(STR("160.79.104.0/21"), &shared[1], &err), err);
+    shared[0] = proxy;
     if (has_auth)
         CHECK_OK(auth_open(&auth, &s.auth, &err), err);
     CHECK_OK(http_server_new(&http, &s.http, &err), err);
@@ -112,6 +116,7 @@ static void check_rows(struct stage *s, const struct row *rows, size_t n)
 }
 
 #define FAR    "X-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: https\r\n"
+#define SHARED "X-Forwarded-For: 160.79.104.10\r\nX-Forwarded-Proto: https\r\n"
 #define BEARER "Authorization: Bearer "
 
 TEST(who_is_let_in)
@@ -165,6 +170,61 @@ TEST(wrong_credentials_are_not_passed_over_for_being_anonymous)
     struct stage s = stage_open(true, true);
 
     check_rows(&s, rows, COUNT(rows));
+    stage_close(&s);
+}
+
+TEST(who_is_wrong_too_often_waits_and_is_told_how_long)
+{
+    static const struct row wrong = {"/", FAR BEARER "wrong\r\n", 401, NULL, NULL};
+    static const struct row rows[] = {
+        {"/", FAR BEARER "wrong\r\n", 429, "too many wrong credentials", NULL},
+        {"/", FAR, 401, "needs an access token", NULL},
+        {"/", "X-Forwarded-For: 203.0.113.8\r\n" BEARER KEY "\r\n", 200, NULL, NULL},
+        {"/", BEARER KEY "\r\n", 200, NULL, NULL},         /* from here */
+        {"/", BEARER "wrong\r\n", 401, NULL, NULL},        /* nor are those counted */
+        {"/", SHARED BEARER "wrong\r\n", 401, NULL, NULL}, /* nor those of claude.ai */
+    };
+    struct stage s = stage_open(true, false);
+    struct client c;
+    struct reply r;
+
+    for (int i = 0; i < AUTH_CREDENTIALS_BURST; i++)
+        check_rows(&s, &wrong, 1);
+    check_rows(&s, rows, COUNT(rows));
+    for (int i = 0; i < 2 * AUTH_CREDENTIALS_BURST; i++)
+        check_rows(&s, &rows[5], 1);
+    REQUIRE(client_open(&c, http_server_port(s.http)));
+    CHECK(client_send(&c, "GET / HTTP/1.1\r\nHost: localhost\r\n" FAR BEARER "wrong\r\n\r\n"));
+    r = client_read(&c);
+    CHECK_INT(r.status, 429);
+    CHECK_STR(reply_header(&r, "Retry-After"), "1");
+    CHECK_STR(reply_header(&r, "WWW-Authenticate"), "");
+    client_close(&c);
+    stage_close(&s);
+}
+
+/* A proxy that is made to contradict itself does not lead round the limit. */
+TEST(those_who_are_nobody_in_particular_are_counted_together)
+{
+    struct stage s = stage_open(true, false);
+    int n = 0;
+
+    for (; n < 2 * AUTH_CREDENTIALS_BURST; n++) {
+        struct client c;
+        struct reply r;
+
+        REQUIRE(client_open(&c, http_server_port(s.http)));
+        CHECK(client_send(&c,
+                          "GET / HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: "
+                          "203.0.113.7\r\nForwarded: for=198.51.100.%d\r\n" BEARER
+                          "wrong\r\n\r\n",
+                          n));
+        r = client_read(&c);
+        client_close(&c);
+        if (r.status == 429)
+            break;
+    }
+    CHECK(n >= AUTH_CREDENTIALS_BURST && n < 2 * AUTH_CREDENTIALS_BURST);
     stage_close(&s);
 }
 
