@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "gate/gate.h"
 
+#include <sqlite3.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -225,6 +226,79 @@ TEST(those_who_are_nobody_in_particular_are_counted_together)
             break;
     }
     CHECK(n >= AUTH_CREDENTIALS_BURST && n < 2 * AUTH_CREDENTIALS_BURST);
+    stage_close(&s);
+}
+
+/* -- a database that does not answer ----------------------------------------------------------- */
+
+/* As an owner: an account and a key of its own. */
+static struct str add_key(struct stage *s, struct arena *a)
+{
+    const struct auth_request ask = {
+        .arena = a, .base = STR("https://localhost"), .now_ms = clock_now_ms()};
+    struct error err = {0};
+    struct str token, session, key = {0};
+
+    CHECK_OK(
+        auth_link_new(s->auth, &ask, &(struct auth_link){.role = AUTH_OWNER}, &token, &err),
+        err);
+    CHECK_OK(auth_link_use(s->auth, &ask, token, STR("ada"), STR("correct horse battery"),
+                           &session, &err),
+             err);
+    CHECK_OK(auth_api_key_add(s->auth, &ask, STR("ada"),
+                              &(struct auth_api_key){.name = STR("k"),
+                                                     .account = STR("ada"),
+                                                     .scopes = SCOPE_READ},
+                              &key, &err),
+             err);
+    return key;
+}
+
+static void change_database(const struct stage *s, const char *sql)
+{
+    sqlite3 *db = NULL;
+
+    CHECK_INT(sqlite3_open(s->path, &db), SQLITE_OK);
+    CHECK_INT(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(db);
+}
+
+TEST(a_database_that_does_not_answer_is_503_and_no_log_in)
+{
+    static const char *const breakages[][2] = {
+        {"ALTER TABLE validity RENAME TO away", "ALTER TABLE away RENAME TO validity"},
+        {"ALTER TABLE api_key RENAME TO away", "ALTER TABLE away RENAME TO api_key"},
+    };
+    struct stage s = stage_open(true, true);
+    AUTO_ARENA a = {0};
+    struct str key = add_key(&s, &a);
+    const char *with_key = arena_printf(&a, FAR BEARER STR_FMT "\r\n", STR_ARG(key)).ptr;
+    const struct row good = {"/", with_key, 200, "ada k", NULL};
+    const struct row rows[] = {
+        {"/", with_key, 503, "cannot be looked at now", NULL},
+        {"/", FAR BEARER "mdk_other\r\n", 503, NULL, NULL},
+        {"/", FAR BEARER KEY "\r\n", 200, "api_key", NULL}, /* it is in no database */
+        {"/", "", 200, "local", NULL},
+        {"/", FAR, 200, "anonymous", NULL},
+    };
+
+    for (size_t i = 0; i < COUNT(breakages); i++) {
+        struct client c;
+        struct reply r;
+
+        check_rows(&s, &good, 1); /* it is remembered as good */
+        change_database(&s, breakages[i][0]);
+        change_database(&s, i == 1 ? "UPDATE validity SET n = n + 1" : ""); /* and forgotten */
+        check_rows(&s, rows, COUNT(rows));
+        REQUIRE(client_open(&c, http_server_port(s.http)));
+        CHECK(client_send(&c, "GET / HTTP/1.1\r\nHost: localhost\r\n%s\r\n", with_key));
+        r = client_read(&c);
+        CHECK_STR(reply_header(&r, "WWW-Authenticate"), "");
+        CHECK(reply_header(&r, "Retry-After").len > 0);
+        client_close(&c);
+        change_database(&s, breakages[i][1]);
+        check_rows(&s, &good, 1);
+    }
     stage_close(&s);
 }
 
