@@ -117,13 +117,53 @@ static void stop_keeper(struct auth_keeper *k)
     k->auth = NULL;
 }
 
+#define DATABASE_NAME  "memoryd-oauth.db" /* as config/ has it */
+#define REFERENCE_NAME "oauth.db"
+
+/* Where our database is, and the Python service's if there is one to take over from. Settings of that service
+ * name its file: then ours is beside it. */
+struct places {
+    struct str ours;
+    struct str reference; /* empty: none */
+};
+
+static struct places find_places(struct arena *a, const struct config *c)
+{
+    struct str folder = sys_dirname(a, c->auth_path);
+    struct str ours = sys_join(a, folder, STR(DATABASE_NAME));
+    struct str reference = sys_join(a, c->base_dir, STR(REFERENCE_NAME));
+
+    if (auth_is_reference(c->auth_path.ptr))
+        return (struct places){ours, c->auth_path};
+    if (auth_came_from(ours.ptr, c->auth_path)) /* which was moved away since */
+        return (struct places){ours, STR("")};
+    if (str_eq(c->auth_path, sys_join(a, c->base_dir, STR(DATABASE_NAME))) &&
+        auth_is_reference(reference.ptr))
+        return (struct places){c->auth_path, reference};
+    return (struct places){c->auth_path, STR("")};
+}
+
+/* A failure costs connectors a new log-in, and the next start tries again; it is no reason to stop. */
+static void import(struct auth *auth, struct arena *a, struct str from)
+{
+    const struct auth_request ask = {
+        .arena = a, .peer = STR("local"), .now_ms = clock_now_ms()};
+    struct error err = {0};
+
+    if (from.len > 0 && !auth_import(auth, &ask, from.ptr, &err))
+        log_event(LOG_WARN, "oauth.import",
+                  "text=\"clients of the Python service were not taken over\" reason=\"%s\"",
+                  err.text);
+}
+
 /* fetcher NULL: no documents are fetched. */
 static bool open_database(const struct config *c, struct fetcher *fetcher, struct auth **out,
                           struct error *err)
 {
     AUTO_ARENA a = {0};
+    const struct places places = find_places(&a, c);
     const struct auth_options options = {
-        .path = c->auth_path.ptr,
+        .path = places.ours.ptr,
         .private_key = c->private_key,
         .api_key = c->api_key,
         .registration_key = c->registration_key,
@@ -134,8 +174,10 @@ static bool open_database(const struct config *c, struct fetcher *fetcher, struc
         .now_ms = clock_now_ms(),
     };
 
-    return sys_make_dirs(sys_dirname(&a, c->auth_path).ptr, err) &&
-           auth_open(&options, out, err);
+    if (!sys_make_dirs(sys_dirname(&a, places.ours).ptr, err) || !auth_open(&options, out, err))
+        return false;
+    import(*out, &a, places.reference);
+    return true;
 }
 
 bool access_open_database(const struct config *config, struct auth **out, struct error *err)

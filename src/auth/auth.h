@@ -148,6 +148,13 @@ struct auth_request {
                          many people share that address */
 };
 
+/* The OAuth database of the Python service: whether this is one; and, once, its clients and live refresh tokens
+ * taken over. r: arena and now_ms. The file is not changed. */
+bool auth_is_reference(const char *path);
+bool auth_came_from(const char *path, struct str reference); /* path took that one over, once */
+NODISCARD bool auth_import(struct auth *x, const struct auth_request *r, const char *path,
+                           struct error *err);
+
 /* Whether text can be a base: https, or http on a loopback host; no user, query, fragment or slash at the
  * end; printable ASCII. */
 NODISCARD bool auth_base_check(struct str text, struct error *err);
@@ -453,7 +460,7 @@ void auth_consent(struct auth *x, const struct auth_request *r, struct str query
 /* -- clients, grants, keys, audit: for the dashboard and the command line ------------------------ */
 
 struct auth_client_info {
-    struct str id, name, origin; /* "registered", "owner", "document" */
+    struct str id, name, origin; /* "registered", "owner", "document", "imported" */
     struct str redirect_uris;    /* separated by blanks */
     struct str grant_types;
     struct str scopes, spaces; /* of one that acts for itself */

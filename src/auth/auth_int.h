@@ -231,6 +231,8 @@ bool client_may_ask(struct auth *x, const struct auth_request *r, struct str cli
 
 /* -- clients (client.c, register.c, cimd.c) ------------------------------------------------------ */
 
+#define ORIGIN_IMPORTED "imported" /* see import.c */
+
 bool client_redirects_to(const struct stored_client *c, struct str uri);
 /* Authorization "Scheme credentials". False: another scheme, or none. */
 bool credentials_of(struct str authorization, const char *scheme, struct str *out);

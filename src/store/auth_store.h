@@ -286,4 +286,44 @@ NODISCARD bool auth_store_signing_key_add(struct auth_store *s,
                                           const struct stored_signing_key *k,
                                           int64_t overlap_ms, bool is_first, struct error *err);
 
+/* -- the Python service's database (auth_reference.c) --------------------------------------------- */
+
+#define REFERENCE_ROWS_MAX 2000 /* clients, and tokens, that are read of one */
+
+struct reference_client {
+    struct str id, secret, name; /* the secret in the clear; any bytes */
+    struct str redirect_uris;    /* a JSON array */
+    struct str method;
+    int64_t created_ms;
+};
+struct reference_token { /* a refresh token */
+    struct str token, client, scope;
+    int64_t expires_ms, created_ms;
+};
+struct reference {
+    const struct reference_client *clients;
+    size_t n_clients;
+    const struct reference_token *tokens; /* live ones */
+    size_t n_tokens;
+};
+/* Neither changes the file. */
+bool auth_store_is_reference(const char *path); /* false also where it cannot be read */
+NODISCARD bool auth_store_reference(const char *path, struct arena *a, int64_t now_ms,
+                                    struct reference *out, struct error *err);
+
+struct auth_store_import {
+    struct str from; /* a path, to remember */
+    const struct stored_client *clients;
+    size_t n_clients;
+    const struct stored_family *families; /* each with its refresh token; of no account */
+    const struct stored_refresh *refreshes;
+    size_t n_grants;
+};
+/* Whether the file at path took over the one at from, which need not be there any more. */
+bool auth_store_came_from(const char *path, struct str from);
+NODISCARD bool auth_store_was_imported(struct auth_store *s, bool *out, struct error *err);
+/* All or nothing, and once: *out_did false where that has happened before. Clients that are here stay. */
+NODISCARD bool auth_store_import(struct auth_store *s, const struct auth_store_import *i,
+                                 bool *out_did, struct error *err);
+
 #endif

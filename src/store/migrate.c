@@ -90,6 +90,11 @@ static bool has_wal(const char *path)
     return sys_file_size(arena_printf(&a, "%s-wal", path).ptr, &size) && size > 0;
 }
 
+bool migrate_open_to_look(const char *path, struct db **out, struct error *err)
+{
+    return open_to_look(path, !has_wal(path), out, err);
+}
+
 static bool refuse(const char *path, const struct schema *schema, const char *what,
                    struct error *err)
 {
@@ -104,7 +109,7 @@ static bool probe_unmarked(const char *path, const struct schema *schema, struct
     AUTO_DB *db = NULL;
     int64_t id, n_tables, n_reference;
 
-    if (!open_to_look(path, !has_wal(path), &db, err) ||
+    if (!migrate_open_to_look(path, &db, err) ||
         !read_int(db, "PRAGMA application_id", &id, err) ||
         !read_int(db, "SELECT count(*) FROM sqlite_master", &n_tables, err) ||
         !read_int(db, "SELECT count(*) FROM sqlite_master WHERE name IN " REFERENCE_NAMES,

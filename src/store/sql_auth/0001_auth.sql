@@ -15,7 +15,7 @@ CREATE TABLE secret (
 
 CREATE TABLE client (
     id TEXT PRIMARY KEY,
-    origin TEXT NOT NULL, -- 'registered' by itself, by an 'owner', or read from a 'document'
+    origin TEXT NOT NULL, -- 'registered' by itself, by an 'owner', read from a 'document', or 'imported'
     name TEXT NOT NULL,
     method TEXT NOT NULL, -- token_endpoint_auth_method
     secret_hash TEXT NOT NULL,
