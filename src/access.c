@@ -190,8 +190,8 @@ static bool open_auth(struct access *x, struct error *err)
     const struct fetch_options fetch = {.max_bytes = AUTH_CIMD_MAX_BYTES,
                                         .timeout_ms = AUTH_CIMD_TIMEOUT_MS};
 
-    return fetch_new(&fetch, &x->fetcher, err) &&
-           open_database(x->config, x->fetcher, &x->auth, err) && start_keeper(x, err);
+    x->fetcher = fetch_new(&fetch);
+    return open_database(x->config, x->fetcher, &x->auth, err) && start_keeper(x, err);
 }
 
 /* The provider is whom the operator named, so that it may be inside, if he says so. */
@@ -211,8 +211,7 @@ static bool open_provider(struct access *x, struct error *err)
 
     if (!c->oidc_issuer.len || !c->is_oauth)
         return true;
-    if (!fetch_new(&options, &x->provider_fetcher, err))
-        return false;
+    x->provider_fetcher = fetch_new(&options);
     provider.send_ctx = x->provider_fetcher;
     return auth_provider_set(x->auth, &provider, err);
 }

@@ -697,8 +697,7 @@ bool doctor_run_url(struct doctor *d, struct error *err)
         return error_wrap(err, "--url");
     if (d->c->host->config)
         s.token = d->c->host->config->doctor_token;
-    if (!fetch_new(&options, &s.fetcher, err))
-        return false;
+    s.fetcher = fetch_new(&options);
     check_site(&s, cli_has(d->c, DOCTOR_OPT_LOGIN));
     fetch_free(s.fetcher);
     return true;

@@ -3,18 +3,24 @@
 #include "fetch/fetch.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/thread.h"
+#include "fetch/curl_api.h"
 
 struct fetcher {
     struct fetch_options options;
+    struct mutex lock; /* guards the loading of curl; what is loaded does not change */
+    struct curl_api curl;
 };
 
 struct transfer {
+    const struct curl_api *curl;
+    CURL *handle;
+    struct curl_slist *headers_sent, *resolve, *connect;
     const struct fetch_options *options;
     const struct fetch_request *request;
     struct arena *arena;
@@ -24,21 +30,28 @@ struct transfer {
     char refused[INET6_ADDRSTRLEN]; /* an address that was not connected to */
 };
 
-bool fetch_new(const struct fetch_options *options, struct fetcher **out, struct error *err)
+struct fetcher *fetch_new(const struct fetch_options *options)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        return error_set(err, ERROR_INTERNAL, "libcurl cannot be used");
-    *out = NEW(struct fetcher);
-    (*out)->options = *options;
-    return true;
+    struct fetcher *f = NEW(struct fetcher);
+
+    f->options = *options;
+    mutex_init(&f->lock);
+    return f;
 }
 
 void fetch_free(struct fetcher *f)
 {
     if (!f)
         return;
-    curl_global_cleanup();
+    curl_api_unload(&f->curl);
+    mutex_deinit(&f->lock);
     free(f);
+}
+
+static bool load_curl(struct fetcher *f, struct error *err)
+{
+    MUTEX_SCOPE(&f->lock);
+    return f->curl.library || curl_api_load(&f->curl, err);
 }
 
 /* -- Cache-Control ----------------------------------------------------------------------------- */
@@ -150,14 +163,13 @@ struct str fetch_header_of(const struct fetch_answer *answer, struct str name)
 
 /* -- the request ------------------------------------------------------------------------------- */
 
-static void curl_free_handle(CURL **c)
+static void transfer_deinit(struct transfer *t)
 {
-    curl_easy_cleanup(*c);
-}
-
-static void curl_free_list(struct curl_slist **l)
-{
-    curl_slist_free_all(*l);
+    t->curl->easy_cleanup(t->handle);
+    t->curl->slist_free_all(t->headers_sent);
+    t->curl->slist_free_all(t->resolve);
+    t->curl->slist_free_all(t->connect);
+    buf_deinit(&t->body);
 }
 
 static bool has_line_end(struct str s)
@@ -168,75 +180,78 @@ static bool has_line_end(struct str s)
            str_find_char(s, '\0', &at);
 }
 
-/* Expect: and Content-Type: are curl's own ideas of what belongs to a body. */
-static bool list_headers(struct arena *a, const struct fetch_request *r,
-                         struct curl_slist **out, struct error *err)
+static void add_to_list(const struct curl_api *curl, struct curl_slist **list, const char *text)
 {
-    *out = curl_slist_append(NULL, "Expect:");
+    struct curl_slist *longer = curl->slist_append(*list, text);
+
+    if (longer) /* else there is no memory, and the request ends soon */
+        *list = longer;
+}
+
+/* Expect: and Content-Type: are curl's own ideas of what belongs to a body. */
+static bool list_headers(struct transfer *t, struct error *err)
+{
+    const struct fetch_request *r = t->request;
+
+    add_to_list(t->curl, &t->headers_sent, "Expect:");
     if (r->body.ptr)
-        *out = curl_slist_append(*out, "Content-Type:");
+        add_to_list(t->curl, &t->headers_sent, "Content-Type:");
     for (size_t i = 0; i < r->n_headers; i++) {
         const struct fetch_header *h = &r->headers[i];
 
         if (has_line_end(h->name) || has_line_end(h->value))
             return error_set(err, ERROR_INVALID, "a header has a line end in it");
-        *out = curl_slist_append(
-            *out,
-            arena_printf(a, STR_FMT ": " STR_FMT, STR_ARG(h->name), STR_ARG(h->value)).ptr);
+        add_to_list(
+            t->curl, &t->headers_sent,
+            arena_printf(t->arena, STR_FMT ": " STR_FMT, STR_ARG(h->name), STR_ARG(h->value))
+                .ptr);
     }
     return true;
 }
 
-static bool set_up_guards(CURL *c, struct transfer *t)
+#define SET(t, option, value) ((t)->curl->easy_setopt((t)->handle, option, value) == CURLE_OK)
+
+static bool set_up_guards(struct transfer *t)
 {
     const struct fetch_options *o = t->options;
     int timeout_ms = t->request->timeout_ms ? t->request->timeout_ms : o->timeout_ms;
 
-    return curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, (long)timeout_ms) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms * 3 / 5) ==
-               CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, open_socket) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, t) == CURLE_OK &&
-           (!t->request->peer || curl_easy_setopt(c, CURLOPT_CERTINFO, 1L) == CURLE_OK) &&
-           (!o->ca_file || curl_easy_setopt(c, CURLOPT_CAINFO, o->ca_file) == CURLE_OK);
+    return SET(t, CURLOPT_PROTOCOLS_STR, "https") && SET(t, CURLOPT_FOLLOWLOCATION, 0L) &&
+           SET(t, CURLOPT_PROXY, "") && SET(t, CURLOPT_NETRC, (long)CURL_NETRC_IGNORED) &&
+           SET(t, CURLOPT_NOSIGNAL, 1L) && SET(t, CURLOPT_TIMEOUT_MS, (long)timeout_ms) &&
+           SET(t, CURLOPT_CONNECTTIMEOUT_MS, (long)timeout_ms * 3 / 5) &&
+           SET(t, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
+           SET(t, CURLOPT_OPENSOCKETFUNCTION, open_socket) &&
+           SET(t, CURLOPT_OPENSOCKETDATA, t) &&
+           (!t->request->peer || SET(t, CURLOPT_CERTINFO, 1L)) &&
+           (!o->ca_file || SET(t, CURLOPT_CAINFO, o->ca_file));
 }
 
-static bool set_up_message(CURL *c, struct transfer *t, const char *url,
-                           struct curl_slist *headers)
+static bool set_up_message(struct transfer *t)
 {
     const struct fetch_request *r = t->request;
 
-    return curl_easy_setopt(c, CURLOPT_URL, url) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_USERAGENT, "memoryd/" MEMORYD_VERSION) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers) == CURLE_OK &&
-           (!r->body.ptr ||
-            (curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)r->body.len) == CURLE_OK &&
-             curl_easy_setopt(c, CURLOPT_COPYPOSTFIELDS, r->body.ptr) == CURLE_OK)) &&
-           (!r->method || curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, r->method) == CURLE_OK) &&
-           curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_WRITEDATA, t) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header) == CURLE_OK &&
-           curl_easy_setopt(c, CURLOPT_HEADERDATA, t) == CURLE_OK;
+    return SET(t, CURLOPT_URL, arena_cstr(t->arena, r->url)) &&
+           SET(t, CURLOPT_USERAGENT, "memoryd/" MEMORYD_VERSION) &&
+           SET(t, CURLOPT_HTTPHEADER, t->headers_sent) &&
+           (!r->body.ptr || (SET(t, CURLOPT_POSTFIELDSIZE, (long)r->body.len) &&
+                             SET(t, CURLOPT_COPYPOSTFIELDS, r->body.ptr))) &&
+           (!r->method || SET(t, CURLOPT_CUSTOMREQUEST, r->method)) &&
+           SET(t, CURLOPT_WRITEFUNCTION, take_body) && SET(t, CURLOPT_WRITEDATA, t) &&
+           SET(t, CURLOPT_HEADERFUNCTION, take_header) && SET(t, CURLOPT_HEADERDATA, t);
 }
 
 /* An empty host and port before the two colons stand for any. */
-static bool set_up_places(CURL *c, struct transfer *t, struct curl_slist **resolve,
-                          struct curl_slist **connect)
+static bool set_up_places(struct transfer *t)
 {
     const struct fetch_options *o = t->options;
 
     if (o->resolve)
-        *resolve = curl_slist_append(NULL, o->resolve);
+        add_to_list(t->curl, &t->resolve, o->resolve);
     if (o->connect)
-        *connect = curl_slist_append(NULL, arena_printf(t->arena, "::%s", o->connect).ptr);
-    return (!*resolve || curl_easy_setopt(c, CURLOPT_RESOLVE, *resolve) == CURLE_OK) &&
-           (!*connect || curl_easy_setopt(c, CURLOPT_CONNECT_TO, *connect) == CURLE_OK);
+        add_to_list(t->curl, &t->connect, arena_printf(t->arena, "::%s", o->connect).ptr);
+    return (!t->resolve || SET(t, CURLOPT_RESOLVE, t->resolve)) &&
+           (!t->connect || SET(t, CURLOPT_CONNECT_TO, t->connect));
 }
 
 static bool fail(const struct transfer *t, CURLcode code, struct error *err)
@@ -245,43 +260,42 @@ static bool fail(const struct transfer *t, CURLcode code, struct error *err)
         return error_set(err, ERROR_LIMIT, "longer than %zu bytes", t->options->max_bytes);
     if (t->refused[0])
         return error_set(err, ERROR_DENIED, "%s is no public address", t->refused);
-    return error_set(err, ERROR_UNAVAILABLE, "%s", curl_easy_strerror(code));
+    return error_set(err, ERROR_UNAVAILABLE, "%s", t->curl->easy_strerror(code));
 }
 
-static int64_t date_of(struct arena *a, const struct fetch_answer *answer)
+static int64_t date_of(const struct transfer *t, const struct fetch_answer *answer)
 {
     struct str date = fetch_header_of(answer, STR("Date"));
-    time_t s = date.len ? curl_getdate(arena_cstr(a, date), NULL) : -1;
+    time_t s = date.len ? t->curl->getdate(arena_cstr(t->arena, date), NULL) : -1;
 
     return s < 0 ? 0 : (int64_t)s * 1000;
 }
 
-static bool read_answer(CURL *c, struct arena *a, const struct transfer *t,
-                        struct fetch_answer *out)
+static bool read_answer(const struct transfer *t, struct fetch_answer *out)
 {
     struct fetch_answer answer = {.headers = t->headers, .n_headers = t->n_headers};
     struct str cache_control;
     long status = 0;
 
-    if (curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
+    if (t->curl->easy_getinfo(t->handle, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK)
         return false;
     cache_control = fetch_header_of(&answer, STR("Cache-Control"));
     answer.status = (int)status;
     answer.content_type = fetch_header_of(&answer, STR("Content-Type"));
-    answer.body = arena_dup(a, buf_str(&t->body));
+    answer.body = arena_dup(t->arena, buf_str(&t->body));
     answer.max_age_s = fetch_max_age(cache_control);
-    answer.date_ms = date_of(a, &answer);
+    answer.date_ms = date_of(t, &answer);
     *out = answer;
     return true;
 }
 
-static void read_chain(CURL *c, struct transfer *t)
+static void read_chain(struct transfer *t)
 {
     struct curl_certinfo *info = NULL;
     AUTO_BUF pem = {0};
 
-    if (!t->request->peer || curl_easy_getinfo(c, CURLINFO_CERTINFO, &info) != CURLE_OK ||
-        !info)
+    if (!t->request->peer ||
+        t->curl->easy_getinfo(t->handle, CURLINFO_CERTINFO, &info) != CURLE_OK || !info)
         return;
     for (int i = 0; i < info->num_of_certs; i++) {
         for (const struct curl_slist *l = info->certinfo[i]; l; l = l->next) {
@@ -296,31 +310,37 @@ static void read_chain(CURL *c, struct transfer *t)
     t->request->peer->chain = arena_dup(t->arena, buf_str(&pem));
 }
 
+static bool perform(struct transfer *t, struct fetch_answer *out, struct error *err)
+{
+    CURLcode code = CURLE_FAILED_INIT;
+    bool is_ok;
+
+    if (!list_headers(t, err))
+        return false;
+    if (t->handle && set_up_guards(t) && set_up_message(t) && set_up_places(t))
+        code = t->curl->easy_perform(t->handle);
+    is_ok = code == CURLE_OK && read_answer(t, out);
+    if (t->handle)
+        read_chain(t);
+    return is_ok || fail(t, code, err);
+}
+
 bool fetch_send(struct fetcher *f, struct arena *a, const struct fetch_request *request,
                 struct fetch_answer *out, struct error *err)
 {
-    struct transfer t = {.options = &f->options,
+    struct transfer t = {.curl = &f->curl,
+                         .options = &f->options,
                          .request = request,
                          .arena = a,
                          .body.max = f->options.max_bytes,
                          .headers = ARENA_NEW(a, struct fetch_header, FETCH_HEADERS_MAX)};
-    AUTO(curl_free_list) struct curl_slist *headers = NULL, *resolve = NULL, *connect = NULL;
-    AUTO(curl_free_handle) CURL *c = curl_easy_init();
-    CURLcode code = CURLE_FAILED_INIT;
     bool is_ok;
 
-    if (!list_headers(a, request, &headers, err))
+    if (!load_curl(f, err))
         return false;
-    if (c && set_up_guards(c, &t) &&
-        set_up_message(c, &t, arena_cstr(a, request->url), headers) &&
-        set_up_places(c, &t, &resolve, &connect))
-        code = curl_easy_perform(c);
-    is_ok = code == CURLE_OK && read_answer(c, a, &t, out);
-    if (c)
-        read_chain(c, &t);
-    if (!is_ok)
-        (void)fail(&t, code, err);
-    buf_deinit(&t.body);
+    t.handle = f->curl.easy_init();
+    is_ok = perform(&t, out, err);
+    transfer_deinit(&t);
     return is_ok;
 }
 

@@ -1,7 +1,7 @@
 /*
  * fetch.h - requests to other servers: over HTTPS, and unless the operator named the server never inside.
  *
- * The only folder that includes libcurl. What a stranger names may point back at this machine or its
+ * The only folder that includes libcurl, which is loaded by the first request. What a stranger names may point back at this machine or its
  * network (server-side request forgery), so every address is looked at when it is about to be connected to: a
  * second answer of the name server cannot slip in, and the spelling of an address does not matter. No redirects,
  * no proxy, no cookies, no credentials but those given, no compression.
@@ -10,7 +10,7 @@
  *
  * Owner    answers live in the arena given.
  * Threads  any; a call takes as long as timeout_ms.
- * Errors   UNAVAILABLE: no answer; LIMIT: too long; DENIED: an address that is not public. Texts name addresses: they
+ * Errors   UNAVAILABLE: no answer, or no libcurl; LIMIT: too long; DENIED: an address that is not public. Texts name addresses: they
  *          are for the log.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
@@ -43,9 +43,8 @@ struct fetch_options {
     uint16_t divert_port; /* an address that passed is replaced by this port of 127.0.0.1 */
 };
 
-NODISCARD bool fetch_new(const struct fetch_options *options, struct fetcher **out,
-                         struct error *err); /* before other threads start */
-void fetch_free(struct fetcher *f);
+struct fetcher *fetch_new(const struct fetch_options *options);
+void fetch_free(struct fetcher *f); /* takes NULL */
 
 struct fetch_header {
     struct str name, value;

@@ -165,11 +165,9 @@ static bool get(struct server *s, const char *resolve, const char *url,
                                           .ca_file = s->ca_file,
                                           .resolve = resolve,
                                           .divert_port = port_of(s)};
-    struct fetcher *f = NULL;
+    struct fetcher *f = fetch_new(&options);
     bool is_ok;
 
-    if (!CHECK_OK(fetch_new(&options, &f, err), *err))
-        return false;
     is_ok = fetch_get(f, a, str_c(url), out, err);
     fetch_free(f);
     return is_ok;
@@ -319,11 +317,9 @@ static bool send_named(struct server *s, const struct fetch_request *request,
                                           .ca_file = s->ca_file,
                                           .connect =
                                               arena_printf(a, "127.0.0.1:%u", port_of(s)).ptr};
-    struct fetcher *f = NULL;
+    struct fetcher *f = fetch_new(&options);
     bool is_ok;
 
-    if (!CHECK_OK(fetch_new(&options, &f, err), *err))
-        return false;
     is_ok = fetch_send(f, a, request, out, err);
     fetch_free(f);
     return is_ok;
