@@ -147,7 +147,7 @@ get_weights() {
 
 get_node_parts() {
     is_stamped node_modules/.stamp package.json package-lock.json && return
-    say "getting the Node parts for the tests (90 MB)"
+    say "getting the Node parts for the tests (100 MB)"
     npm ci --ignore-scripts --no-audit --no-fund >>"$LOG" 2>&1 ||
         fail "npm could not install package-lock.json (above: what it said);" \
             "the tests need it, running memoryd does not"

@@ -20,8 +20,8 @@ INSPECTOR = ROOT / "node_modules/@modelcontextprotocol/inspector/clients/launche
 
 
 class Client(Case):
-    def run_client(self, *command):
-        env = {**clean_env(self.folder), "PATH": f"{NODE.parent}:{os.environ['PATH']}"}
+    def run_client(self, *command, **more):
+        env = {**clean_env(self.folder, **more), "PATH": f"{NODE.parent}:{os.environ['PATH']}"}
         done = subprocess.run([str(c) for c in command], capture_output=True, text=True, env=env,
                               cwd=self.folder, timeout=DEADLINE_S * 2)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
