@@ -164,7 +164,7 @@ run)
 test)
     install_packages
     [ -f "$MODEL" ] || get_weights
-    get_python_parts "$VENV" requirements-test.txt "the Python client for the tests" \
+    get_python_parts "$VENV" requirements-test.txt "the Python parts for the tests (25 MB)" \
         "the tests need it, running memoryd does not"
     get_node_parts
     ;;

@@ -8,6 +8,7 @@ import json
 import os
 
 import pki
+import proxies
 from cryptography.hazmat.primitives import serialization
 from oauth import owner_link
 from test_clients import HERE, NODE, Client
@@ -55,3 +56,20 @@ class Direct(BrowserCase):
             MCP_ALLOWED_HOSTS=HOST))
         self.browse(server, server.port)
         self.assertEqual(server.stop(), 0)
+
+
+class BehindProxies(BrowserCase):
+    """With the files of deploy/, real programs and TLS; memoryd knows only what they tell it."""
+
+    def browse_through(self, start):
+        server = self.server(MCP_OAUTH_ENABLED="true", MCP_OAUTH_SQLITE_PATH=self.folder / "oauth.db")
+        proxy = start(self.folder, HOST, server.port, self.certificate_file, self.key_file)
+        self.addCleanup(proxy.stop)
+        self.browse(server, proxy.port)
+        self.assertEqual(server.stop(), 0)
+
+    def test_nginx(self):
+        self.browse_through(proxies.nginx)
+
+    def test_caddy(self):
+        self.browse_through(proxies.caddy)
