@@ -141,6 +141,13 @@ bool http_is_direct(const struct http_request *r)
     return indirect_because(r) == NULL;
 }
 
+/* No browser connects to another name than one in the certificate that it was shown. */
+static bool is_in_certificate(const struct http_request *r)
+{
+    return r->connection->certificate &&
+           crypto_certificate_is_for(r->connection->certificate, r->named.host);
+}
+
 /* Whether the name that the client used is one of ours. Without a list, a request from outside may
  * use any: it proves itself by a token, which a page that made its name point here does not have. A
  * browser on this machine must use ours, because being here is worth something. */
@@ -154,7 +161,8 @@ static bool is_own_name(const struct http_request *r)
     if (o->public_url.len > 0)
         return header_is_same_host(&r->named, &r->server->public_origin.authority);
     return o->is_remote_allowed && o->n_hosts == 0 &&
-           (!ip_is_loopback(r->connection->ip) || has_trace_of_proxy(r));
+           (!ip_is_loopback(r->connection->ip) || has_trace_of_proxy(r) ||
+            is_in_certificate(r));
 }
 
 static bool check_host(struct http_request *r)

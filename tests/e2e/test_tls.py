@@ -117,6 +117,22 @@ class Serving(Tls):
             self.assertEqual(s.request("GET", path).headers["Strict-Transport-Security"],
                              "max-age=3600")
 
+    def test_names_in_the_certificate_are_names_of_the_server(self):
+        self.put(pki.make("memory.example", self.middle), self.middle)
+        for more, status in (({}, 200), ({"MCP_ALLOWED_HOSTS": "other.example"}, 403)):
+            s = self.tls_server(MCP_OAUTH_ENABLED="true", MCP_OAUTH_SQLITE_PATH=self.folder / "oauth.db",
+                                **more)
+            for host, want in (("memory.example", status), ("x.memory.example", 403),
+                               ("evil.example", 403), ("localhost", 200)):
+                with self.subTest(host=host, more=more):
+                    context = s.context()
+                    context.check_hostname = False
+                    connection = http.client.HTTPSConnection(NAME, s.port, timeout=DEADLINE_S,
+                                                             context=context)
+                    connection.request("GET", "/login", headers={"Host": host})
+                    self.assertEqual(connection.getresponse().status, want)
+                    connection.close()
+
     def test_handshakes_that_stop_in_the_middle_hold_nobody_up(self):
         self.issue()
         s = self.tls_server()
