@@ -111,7 +111,9 @@ def caddy(folder, host, server_port, chain, key, site=None):
     text = replaced(text, (f"{DOMAIN} {{", f"https://{host}:{port} {{\n\tbind 127.0.0.1\n\ttls {chain} {key}"),
                     ("127.0.0.1:8765" if "127.0.0.1:8765" in text else "localhost:8765",
                      f"127.0.0.1:{server_port}"))
-    options = "{\n\tadmin off\n\tauto_https disable_redirects\n}\n"
-    (folder / "Caddyfile").write_text(options + text)
+    options = "\tadmin off\n\tauto_https disable_redirects\n"
+    text = (f"{{\n{options}}}\n" + text if site else
+            replaced(text, ("\tgrace_period 10s\n", "\tgrace_period 1s\n" + options)))
+    (folder / "Caddyfile").write_text(text)
     return Proxy(["caddy", "run", "--adapter", "caddyfile", "--config", folder / "Caddyfile"], folder, port,
                  {"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)})
