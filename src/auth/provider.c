@@ -74,12 +74,15 @@ static bool ask_object(struct auth *x, struct arena *a, const struct auth_sendin
 static bool get_object(struct auth *x, struct arena *a, struct str url, json_t **out,
                        struct error *err)
 {
-    int status;
+    AUTO_JSON *j = NULL;
+    int status = 0;
 
-    if (!ask_object(x, a, &(struct auth_sending){.url = url}, &status, out, err))
+    if (!ask_object(x, a, &(struct auth_sending){.url = url}, &status, &j, err))
         return false;
-    return status == 200 ||
-           error_set(err, ERROR_UNAVAILABLE, STR_FMT ": status %d", STR_ARG(url), status);
+    if (status != 200)
+        return error_set(err, ERROR_UNAVAILABLE, STR_FMT ": status %d", STR_ARG(url), status);
+    *out = STEAL(j);
+    return true;
 }
 
 static bool read_kept(struct auth *x, const struct kept_text *k, int64_t since_ms, json_t **out)
