@@ -438,7 +438,7 @@ static bool exchange(struct arriving *v, struct str code, struct error *err)
     const struct auth_sending what = exchange_of(v, code);
     AUTO_JSON *j = NULL;
     char quoted[LOG_QUOTE_MAX];
-    int status;
+    int status = 0;
 
     if (!ask_object(v->x, v->r->arena, &what, &status, &j, err))
         return false;
