@@ -28,8 +28,10 @@
 #define POOL_QUEUE_MAX          64
 #define CHANGE_THREADS_PER_CORE 4 /* most wait for the disk */
 #define CHANGE_QUEUE_MAX        1000
-#define DESCRIPTORS_KEPT        ((size_t)128) /* for all but connections */
-#define STDIO_GRACE_MS          5000 /* for running calls once the client has closed its end */
+#define MODEL_HEAD_BYTES                                                                       \
+    ((size_t)64 << 10) /* header and table of sections: all that opening looks at */
+#define DESCRIPTORS_KEPT ((size_t)128) /* for all but connections */
+#define STDIO_GRACE_MS   5000 /* for running calls once the client has closed its end */
 
 struct app {
     const struct config *config;
@@ -108,8 +110,15 @@ bool app_open(const struct config *config, struct app **out, struct error *err)
     struct app *a = NEW(struct app);
 
     a->config = config;
+    /* The store takes as long to open as this takes to come from a disk. */
+    if (config->model_path.len)
+        sys_read_ahead(arena_cstr(&a->arena, config->model_path), MODEL_HEAD_BYTES);
+    if (!open_store(a, err)) {
+        app_close(a);
+        return false;
+    }
     open_model(a);
-    if (!open_store(a, err) || !open_service(a, err)) {
+    if (!open_service(a, err)) {
         app_close(a);
         return false;
     }

@@ -18,6 +18,9 @@
 
 #define PROGRAM "memoryd"
 
+/* Whole at once from a cold disk, in the place of one wait for each part that is called. */
+#define PROGRAM_BYTES_MAX ((size_t)16 << 20)
+
 struct program {
     struct arena arena;
     struct config_source source;
@@ -270,6 +273,7 @@ int main(int argc, char **argv)
     struct program p = {.source.environ = (const char *const *)environ};
     int code;
 
+    sys_read_ahead("/proc/self/exe", PROGRAM_BYTES_MAX);
     signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is for the write to report */
     code = run_command(&p, argc, argv);
 

@@ -170,6 +170,14 @@ bool sys_free_bytes(const char *path, int64_t *out, struct error *err)
     return true;
 }
 
+void sys_read_ahead(const char *path, size_t n_bytes)
+{
+    AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);
+
+    if (fd >= 0)
+        (void)posix_fadvise(fd, 0, (off_t)n_bytes, POSIX_FADV_WILLNEED);
+}
+
 bool sys_map_open(const char *path, struct sys_map *out, struct error *err)
 {
     AUTO_FD fd = open(path, O_RDONLY | O_CLOEXEC);

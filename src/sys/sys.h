@@ -47,6 +47,8 @@ struct sys_map {
     const unsigned char *ptr;
     size_t len;
 };
+/* Asks for the file's first n_bytes to be read from the disk meanwhile, if they are not in memory. */
+void sys_read_ahead(const char *path, size_t n_bytes);
 NODISCARD bool sys_map_open(const char *path, struct sys_map *out, struct error *err);
 void sys_map_close(struct sys_map *map);
 

@@ -179,13 +179,13 @@ class Files(Case):
         self.assertEqual(env["MCP_MEMORY_BASE_DIR"], "/data")
         env.pop("HOME")
         self.settings_start(env)
-        libraries = subprocess.run(["ldd", MEMORYD], capture_output=True, text=True).stdout
-        for library, package in (("libcurl-gnutls.so.4", "libcurl3-gnutls"), ("libgnutls.so.30",) * 2,
-                                 ("libjansson.so.4",) * 2, ("libmicrohttpd.so.12",) * 2,
-                                 ("libsodium.so.23",) * 2, ("libsqlite3.so.0", "libsqlite3-0"),
-                                 ("libunistring.so.2",) * 2):
-            self.assertIn(library, libraries)
-            self.assertIn(package.replace(".so.", ""), text)
+        linked = subprocess.run(["ldd", MEMORYD], capture_output=True, text=True).stdout
+        self.assertLessEqual(
+            {name for name in re.findall(r"^\s+(lib[\w-]+)\.so", linked, re.M)
+             if not re.fullmatch(r"lib([atl]|ub)san", name)},  # of builds with checks
+            {"libc", "libm", "libgcc_s", "libp11-kit", "libffi"})  # the last comes with the one before
+        for package in ("libp11-kit0", "libcurl3-gnutls"):  # curl is loaded when it is needed
+            self.assertIn(package, text)
         for source in re.findall(r"^COPY (?!--)(.+) \S+$", text, re.M):
             for name in source.split():
                 self.assertTrue((ROOT / name).exists(), name)

@@ -204,6 +204,20 @@ TEST(a_map_shows_the_file)
     CHECK_INT(err.kind, ERROR_INVALID);
 }
 
+TEST(reading_ahead_is_only_a_wish)
+{
+    AUTO_FOLDER f;
+    struct error err = {0};
+    struct str text;
+
+    folder_init(&f);
+    sys_read_ahead(in(&f, "none"), 1 << 20);
+    CHECK_OK(sys_write_file(in(&f, "a"), 0600, STR("some text"), &err), err);
+    sys_read_ahead(in(&f, "a"), 1 << 20);
+    REQUIRE(CHECK_OK(sys_read_file(&f.arena, in(&f, "a"), 100, &text, &err), err));
+    CHECK_STR(text, "some text");
+}
+
 TEST(folders_are_made_for_the_owner_only)
 {
     AUTO_FOLDER f;
