@@ -90,13 +90,11 @@ static void print_health(struct cli *c, const struct memory_health_result *h)
     print_check(c, "database", h->is_store_ok);
     print_check(c, "words", h->is_words_ok);
     print_check(c, "vectors", h->is_index_ok);
-    print_check(c, "embedding", h->is_embedding_ok);
-    if (h->has_model)
+    if (h->has_model) {
+        print_check(c, "embedding", h->is_embedding_ok);
         cli_print(c, STYLE_PLAIN, "model " STR_FMT ", %zu dimensions, %s\n",
                   STR_ARG(h->model_id), h->dim, h->encoder);
-    else
-        cli_print(c, STYLE_YELLOW, "search by words only: " STR_FMT "\n",
-                  STR_ARG(h->model_why));
+    }
     cli_print(c, STYLE_PLAIN, "%lld memories, " STR_FMT " on disk, " STR_FMT " free\n",
               (long long)h->n_live, STR_ARG(cli_bytes(c, h->bytes_on_disk)),
               STR_ARG(cli_bytes(c, h->bytes_free)));

@@ -309,7 +309,7 @@ NODISCARD bool memory_probe(struct memory_service *m, struct error *err);
 
 struct memory_health_result { /* a thorough check, which takes longer the more there is */
     bool is_healthy;
-    struct str message; /* why not, or "all checks passed" */
+    struct str message; /* why not; "all checks passed"; or why words alone are searched */
     bool has_model;
     struct str model_id;  /* empty without a model */
     struct str model_why; /* why there is none */

@@ -276,7 +276,9 @@ bool memory_health(struct memory_service *m, const struct caller *who, struct ar
         return false;
     }
     if (r.is_healthy)
-        r.message = STR("all checks passed");
+        r.message = r.has_model ? STR("all checks passed")
+                                : arena_printf(a, "searches go by words alone: " STR_FMT,
+                                               STR_ARG(r.model_why));
     *out = r;
     return true;
 }

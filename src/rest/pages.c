@@ -10,6 +10,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rest/oauth_int.h"
 
+#include <assert.h>
+
 #include "base/log.h"
 #include "crypto/crypto.h"
 #include "rest/pages_html.h"
@@ -491,6 +493,7 @@ static void show_step(struct visit *v, const struct auth_page *p,
         show_login(v, 200, p, NULL);
         break;
     case AUTH_CONSENT:
+        assert(who); /* nobody else is asked */
         show_consent(v, p, who, NULL);
         break;
     }

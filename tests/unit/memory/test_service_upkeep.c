@@ -276,6 +276,7 @@ TEST(to_have_no_model_is_said_and_not_unhealthy)
     h = health(&f);
     CHECK(h.is_healthy && h.is_store_ok && h.is_words_ok);
     CHECK(!h.has_model && !h.is_embedding_ok);
+    CHECK(str_starts(h.message, STR("searches go by words alone: ")));
     CHECK_STR(h.model_id, "");
     CHECK_STR(h.model_why, "no model in this test");
     CHECK_INT(h.n_with_vector, 0);
