@@ -53,6 +53,7 @@ script http_search
 script http_tools
 script http_store
 script start
+script access
 script growth "${sizes[@]}"
 run http "$BENCH/bench_http"
 run embed "$BENCH/bench_embed" "$MODEL"
