@@ -8,10 +8,13 @@ enum { OPT_REVISION = 'r', OPT_LIMIT = 'n' };
 #define DEFAULT_LIMIT 50
 #define LIMIT_MAX     1000
 
-static void print_change(struct cli *c, const struct change *change)
+/* is_of_all: of whichever memory it may be. */
+static void print_change(struct cli *c, const struct change *change, bool is_of_all)
 {
     cli_print(c, STYLE_DIM, STR_FMT "  ", STR_ARG(cli_local_time(c, change->at_ms)));
     cli_print(c, STYLE_BOLD, "%-10.*s", (int)change->op.len, change->op.ptr);
+    if (is_of_all)
+        cli_print(c, STYLE_YELLOW, " " STR_FMT, STR_ARG(cli_short_hash(change->hash)));
     cli_print(c, STYLE_PLAIN, " revision %lld  " STR_FMT, (long long)change->revision,
               STR_ARG(change->subject));
     if (change->client.len)
@@ -27,11 +30,14 @@ static bool run_history(struct cli *c, struct error *err)
     struct change *changes;
     size_t n;
     int64_t limit = DEFAULT_LIMIT;
+    struct str hash = c->args.n_words ? c->args.words[0] : (struct str){0};
 
+    if (c->args.n_words && !hash.len)
+        return error_set(err, ERROR_INVALID,
+                         "the hash is empty; leave it out for all memories");
     if (!cli_int(c, OPT_LIMIT, "--limit", 1, LIMIT_MAX, &limit, err) ||
         !cli_open(c, &memory, err) ||
-        !memory_history(memory, &c->who, c->args.words[0], (size_t)limit, c->arena, &changes,
-                        &n, err))
+        !memory_history(memory, &c->who, hash, (size_t)limit, c->arena, &changes, &n, err))
         return false;
     if (c->is_json) {
         json_t *list = json_must(json_array());
@@ -42,7 +48,9 @@ static bool run_history(struct cli *c, struct error *err)
         return true;
     }
     for (size_t i = 0; i < n; i++)
-        print_change(c, &changes[i]);
+        print_change(c, &changes[i], !hash.len);
+    if (n == 0)
+        cli_print(c, STYLE_DIM, "nothing was changed in this space yet\n");
     return true;
 }
 
@@ -72,12 +80,12 @@ static const struct cli_option history_options[] = {
 
 const struct cli_command cli_history = {
     .name = "history",
-    .words = "HASH",
-    .summary = "show what happened to a memory",
-    .details = "Shows every change of one memory, newest first: when, by whom, what.",
+    .words = "[HASH]",
+    .summary = "show what happened to a memory, or to all of a space",
+    .details = "Shows every change of one memory, or without HASH of all in the space, newest\n"
+               "first: when, by whom, what. 'memoryd audit' shows log-ins and rights.",
     .options = history_options,
     .n_options = COUNT(history_options),
-    .min_words = 1,
     .max_words = 1,
     .run = run_history,
 };

@@ -170,6 +170,7 @@ NODISCARD bool memory_list(struct memory_service *m, const struct caller *who,
                            const struct memory_filter *filter, size_t offset, size_t limit,
                            struct arena *a, struct memory_page *out, struct error *err);
 
+/* The changes of one memory, or with an empty hash of all in the space; newest first. */
 NODISCARD bool memory_history(struct memory_service *m, const struct caller *who,
                               struct str hash, size_t limit, struct arena *a,
                               struct change **out, size_t *out_n, struct error *err);

@@ -26,16 +26,16 @@ bool memory_history(struct memory_service *m, const struct caller *who, struct s
                     size_t limit, struct arena *a, struct change **out, size_t *out_n,
                     struct error *err)
 {
-    struct memory *one;
+    struct memory *one = NULL;
 
     if (!may(who, SCOPE_READ, err) ||
-        !store_get(m->options.store, a, who->space, hash, TRASH_SHOW, &one, err))
+        (hash.len && !store_get(m->options.store, a, who->space, hash, TRASH_SHOW, &one, err)))
         return false;
     /* One that was purged has no row any more, but its history under the whole hash. */
     if (!store_changes(m->options.store, a, who->space, one ? one->hash : hash, 0, limit, out,
                        out_n, err))
         return false;
-    if (*out_n == 0)
+    if (*out_n == 0 && hash.len)
         return error_set(err, ERROR_NOT_FOUND, "memory '" STR_FMT "' not found", STR_ARG(hash));
     return true;
 }

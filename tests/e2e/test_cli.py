@@ -53,6 +53,9 @@ class Commands(Case):
 
         changes = self.run_json("history", key)
         self.assertGreaterEqual(len(changes.get("changes", changes)), 4)
+        lines = self.run_ok("history", "-n", "2").splitlines()
+        self.assertEqual(len(lines), 2)
+        self.assertIn(key[:12], lines[0])
 
     def test_words_for_people(self):
         out = self.run_ok("store", DECISION)

@@ -145,6 +145,20 @@ TEST(update_delete_and_restore_are_in_the_history)
     CHECK_INT(json_array_size(json_object_get(history, "changes")), 4);
 }
 
+TEST(without_a_hash_the_history_is_that_of_all_memories)
+{
+    AUTO_STAGE s;
+    AUTO_JSON *history = NULL;
+
+    REQUIRE(stage_open(&s));
+    CHECK_INT(stage_run(&s, "history"), CLI_OK);
+    CHECK_INT(stage_run(&s, "store a_fact"), CLI_OK);
+    CHECK_INT(stage_run(&s, "store another_fact"), CLI_OK);
+    CHECK_INT(stage_run(&s, "history --json"), CLI_OK);
+    history = stage_json(&s);
+    CHECK_INT(json_array_size(json_object_get(history, "changes")), 2);
+}
+
 TEST(deleting_by_filter_without_a_terminal_needs_yes)
 {
     AUTO_STAGE s;
