@@ -235,6 +235,8 @@ bool cli_filter(struct cli *c, struct memory_filter *out, struct error *err)
         return error_wrap(err, "--since");
     if (until.ptr && !memory_parse_date(until, &out->until_ms, err))
         return error_wrap(err, "--until");
+    if (until.ptr && out->until_ms == 0)
+        out->until_ms = -1; /* 0 would be no limit */
     if (when.ptr &&
         !memory_parse_time_expr(when, c->now_ms, &out->from_ms, &out->until_ms, err))
         return error_wrap(err, "--when");

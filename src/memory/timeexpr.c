@@ -2,7 +2,7 @@
  * timeexpr.c - time expressions: words, ranges out of two times, and the doors.
  *
  *   range = "between" time "and" time | ["from"|"since"] time ("to"|"until"|"till"|"-") time
- *         | ("since"|"after"|"until"|"till"|"before") time | time
+ *         | ("since"|"after"|"until"|"till"|"before") time | "from" time ("on"|"onwards") | time
  *
  * A given expression must be understood whole, but for words that change nothing: deleting goes by it, and
  * "everything except march 2024" is not March. Taken out of a question, it may stand anywhere; of all places
@@ -13,8 +13,6 @@
 #include "memory/timeexpr_int.h"
 
 #include "text/text.h"
-
-#define YEAR_MS ((int64_t)365 * 24 * 3600 * 1000)
 
 bool token_is(const struct scan *s, size_t i, const char *word)
 {
@@ -117,6 +115,14 @@ static size_t time_atom_by(const struct scan *s, size_t i, int64_t then_ms, stru
     return time_atom(&then, i, out);
 }
 
+static int64_t year_later(int64_t ms)
+{
+    struct day d = day_of(ms);
+
+    d.year++;
+    return day_start(d);
+}
+
 /*
  * A year that only one of two times names is the other's too: "march to may 2024", "from november 2023 to
  * january". The first is then the latest before the second, the second the earliest after the first.
@@ -131,7 +137,7 @@ static bool share_year(const struct scan *s, size_t first_at, struct span *first
             return false;
         *first = again;
     } else if (first->has_year && second->is_bare) {
-        if (!time_atom_by(s, second_at, first->from_ms + YEAR_MS - 1, &again))
+        if (!time_atom_by(s, second_at, year_later(first->from_ms) - 1, &again))
             return false;
         *second = again;
     }
@@ -160,19 +166,25 @@ static size_t range_of_two(const struct scan *s, size_t i, struct span *out)
     return n + n_first + 1 + n_second;
 }
 
-/* "since X", "until X", "before X", "after X" */
+/* "since X", "from X on", "until X", "before X", "after X" */
 static size_t range_of_one(const struct scan *s, size_t i, struct span *out)
 {
+    static const char *const on_words[] = {"on", "onward", "onwards"};
     bool is_since = token_is(s, i, "since"), is_after = token_is(s, i, "after");
     bool is_until = token_is(s, i, "until") || token_is(s, i, "till");
+    bool is_from = token_is(s, i, "from");
     struct span span;
     size_t n;
 
-    if (!is_since && !is_after && !is_until && !token_is(s, i, "before"))
+    if (!is_since && !is_after && !is_until && !is_from && !token_is(s, i, "before"))
         return 0;
     n = time_atom(s, i + 1, &span);
-    if (!n)
+    if (!n || (is_from && !is_any(s, i + 1 + n, on_words, COUNT(on_words))))
         return 0;
+    if (is_from) {
+        *out = (struct span){.from_ms = span.from_ms};
+        return n + 2;
+    }
     if (is_since || is_after)
         *out = (struct span){.from_ms = is_since ? span.from_ms : span.until_ms};
     else
@@ -216,20 +228,29 @@ static bool find_range(const struct scan *s, bool skip_weak, struct span *out, s
     "try 'yesterday', 'last week', '3 days ago', 'last friday', 'since may', 'march 2024', "   \
     "'Q1 2024', 'between 2024-01-01 and 2024-02-01'"
 
-/* What stands beside an expression without changing its meaning. */
-static bool is_filler(const struct scan *s, size_t i)
+/* A word before an expression that says nothing more: "notes from last week", "on monday". "over the last
+ * week" is one too, "over a week ago" is not. */
+static bool leads(const struct scan *s, size_t i)
 {
-    static const char *const words[] = {"from", "in", "during", "on", "of", "the", "over",
-                                        "at",   ",",  ".",      "!",  "?",  "\"",  "'"};
+    static const char *const words[] = {"from", "in", "during", "on", "of", "the", "at"};
+    static const char *const after_over[] = {"the", "last", "past", "previous", "this"};
 
-    return is_any(s, i, words, COUNT(words));
+    return is_any(s, i, words, COUNT(words)) ||
+           (token_is(s, i, "over") && is_any(s, i + 1, after_over, COUNT(after_over)));
 }
 
-/* The first word outside of the n tokens from `at` on that means something, or NULL. */
+static bool is_mark(const struct scan *s, size_t i)
+{
+    static const char *const marks[] = {",", ".", "!", "?", "\"", "'"};
+
+    return is_any(s, i, marks, COUNT(marks));
+}
+
+/* The first word outside of the n tokens from `at` on that may change what they mean, or NULL. */
 static const struct token *not_understood(const struct scan *s, size_t at, size_t n)
 {
     for (size_t i = 0; i < s->n; i++) {
-        if ((i < at || i >= at + n) && !is_filler(s, i))
+        if ((i < at && !leads(s, i) && !is_mark(s, i)) || (i >= at + n && !is_mark(s, i)))
             return &s->tokens[i];
     }
     return NULL;
@@ -265,13 +286,12 @@ bool memory_parse_time_expr(struct str text, int64_t now_ms, int64_t *out_from_m
     return true;
 }
 
-/* Words that belong to an expression and mean nothing without it: "notes from last week". */
+/* They go with the expression. */
 static size_t leading_words(const struct scan *s, size_t at)
 {
-    static const char *const words[] = {"from", "in", "during", "on", "of", "the", "over"};
     size_t n = 0;
 
-    while (n < at && is_any(s, at - n - 1, words, COUNT(words)))
+    while (n < at && leads(s, at - n - 1))
         n++;
     return n;
 }
@@ -280,8 +300,8 @@ static size_t leading_words(const struct scan *s, size_t at)
 static bool is_negation(const struct scan *s, size_t i)
 {
     static const char *const words[] = {
-        "not",   "no",    "except", "excepting", "without", "excluding", "besides",
-        "never", "isn't", "wasn't", "than",      "unlike",  "beyond",    "outside"};
+        "not",   "no",     "except", "excepting", "without", "excluding", "besides", "never",
+        "isn't", "wasn't", "than",   "unlike",    "beyond",  "outside",   "over",    "under"};
 
     return is_any(s, i, words, COUNT(words)) ||
            (token_is(s, i, "-") && i + 1 < s->n && s->tokens[i + 1].is_glued);

@@ -188,10 +188,11 @@ static struct span unit_back(const struct scan *s, enum unit unit, int n)
     return year_of(t.year - n);
 }
 
+/* Before YEAR_MIN: no memory is from then, and what ends where the clock begins would seem to have no end. */
 static bool is_far(const struct scan *s, enum unit unit, int n)
 {
-    return (unit == UNIT_YEAR && n >= s->today.year) ||
-           (unit == UNIT_MONTH && n / 12 >= s->today.year);
+    return (unit == UNIT_YEAR && s->today.year - n < YEAR_MIN) ||
+           (unit == UNIT_MONTH && 12 * (s->today.year - YEAR_MIN) + s->today.month - 1 < n);
 }
 
 /* "3 days ago", "a week ago", "2 hours ago" */

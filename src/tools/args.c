@@ -134,6 +134,16 @@ static bool read_date(const json_t *args, const char *key, int64_t *out, struct 
     return true;
 }
 
+/* 0 would be no limit: nothing is from before the clock began. */
+static bool read_before(const json_t *args, int64_t *out, struct error *err)
+{
+    if (!read_date(args, "before", out, err))
+        return false;
+    if (*out == 0 && json_string_length(json_object_get(args, "before")) > 0)
+        *out = -1;
+    return true;
+}
+
 static bool read_type(const struct tool_call *c, const json_t *args, struct memory_filter *out,
                       struct error *err)
 {
@@ -167,7 +177,7 @@ bool arg_filter(const struct tool_call *c, const json_t *args, struct memory_fil
     if (!arg_tags(c, args, "", "tags", &tags, err) ||
         !arg_choice(args, "tag_match", matches, COUNT(matches), &match, err) ||
         !read_date(args, "after", &out->from_ms, err) ||
-        !read_date(args, "before", &out->until_ms, err) || !read_type(c, args, out, err))
+        !read_before(args, &out->until_ms, err) || !read_type(c, args, out, err))
         return false;
     out->tags = tags.items;
     out->n_tags = tags.n;

@@ -191,6 +191,8 @@ TEST(a_year_said_once_is_that_of_both_ends)
         {"between Q1 and Q2 2024", "2024-01-01", "2024-07-01", NULL},
         {"between christmas and june 2024", "2023-12-22", "2024-07-01", NULL},
         {"from march to may", "2026-03-01", "2026-06-01", NULL},
+        {"from january 1 2024 to december 31", "2024-01-01", "2025-01-01", NULL},
+        {"from march 2024 to february", "2024-03-01", "2025-03-01", NULL},
     };
 
     check_rows(rows, COUNT(rows));
@@ -202,11 +204,13 @@ TEST(expressions_that_reach_up_to_now)
     static const struct {
         const char *text, *from;
     } rows[] = {
-        {"last 3 days", "2026-05-13"},      {"last 2 weeks", "2026-04-27"},
-        {"last 1 year", "2025-01-01"},      {"since yesterday", "2026-05-15"},
-        {"since march 2024", "2024-03-01"}, {"past two weeks", "2026-04-27"},
-        {"recently", "2026-05-09T15:00"},   {"last 24 hours", "2026-05-15T15:00"},
-        {"since monday", "2026-05-11"},     {"from yesterday to now", "2026-05-15"},
+        {"last 3 days", "2026-05-13"},           {"last 2 weeks", "2026-04-27"},
+        {"last 1 year", "2025-01-01"},           {"since yesterday", "2026-05-15"},
+        {"since march 2024", "2024-03-01"},      {"past two weeks", "2026-04-27"},
+        {"recently", "2026-05-09T15:00"},        {"last 24 hours", "2026-05-15T15:00"},
+        {"from march 2024 on", "2024-03-01"},    {"from 2024 onwards", "2024-01-01"},
+        {"over the last 3 days", "2026-05-13"},  {"since monday", "2026-05-11"},
+        {"from yesterday to now", "2026-05-15"},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -246,6 +250,11 @@ TEST(what_is_not_understood_is_an_error)
         "last week of march",
         "may or june 2024",
         "yesterday yesterday",
+        "over a year ago",
+        "over 2 weeks ago",
+        "march 2024 on",
+        "57 years ago",
+        "900 months ago",
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {
@@ -269,6 +278,8 @@ TEST(a_question_keeps_a_time_that_is_not_meant)
         {"everything except march 2024", NULL},
         {"decisions, but not from last week", NULL},
         {"what do I do now", NULL},
+        {"notes from over a year ago", NULL},
+        {"notes over the last week", "notes"},
     };
 
     for (size_t i = 0; i < COUNT(rows); i++) {

@@ -84,6 +84,7 @@ TEST(search_filters)
         {"{'after':'2026-05-15T15:00:00Z'}", 2},                 /* inclusive */
         {"{'before':'2026-05-15T15:00:00Z'}", 1},                /* exclusive */
         {"{'query':'database','before':'2026-05-15T15:00:00Z'}", 1},
+        {"{'before':'1970-01-01T00:00:00.000Z'}", 0}, /* it used to be no limit */
         {"{'query':'DATABASE','mode':'exact'}", 2},
         {"{'query':'data%','mode':'exact'}", 0},
         {"{'memory_type':'note','tags':'db'}", 1},
