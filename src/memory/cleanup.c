@@ -35,6 +35,11 @@ struct cleanup {
     size_t n_not_compared;
 };
 
+struct near_ones {
+    struct memory list[NEAREST_MAX];
+    size_t n;
+};
+
 static bool is_seen(const struct cleanup *c, int64_t row)
 {
     for (size_t i = 0; i < c->seen.len; i++) {
@@ -97,9 +102,23 @@ static bool is_preferred(enum keep_policy keep, const struct memory *x, const st
 
 /* -- groups ----------------------------------------------------------------------------------- */
 
-/* m and what is near it, not in a group yet. */
-static bool find_near(struct cleanup *c, const struct memory *m, const struct store_vectors *v,
-                      struct memory *out, size_t *out_n, struct error *err)
+/* What is looked at and let go again has an arena of its own, `work`; what a group holds is the caller's. */
+static bool read_memory(const struct cleanup *c, int64_t row, struct memory *out, size_t *out_n,
+                        struct error *err)
+{
+    struct memory *found;
+    size_t n;
+
+    if (!store_get_rows(c->m->options.store, c->a, c->who->space, &row, 1, &found, &n, err))
+        return false;
+    if (n)
+        out[(*out_n)++] = *found;
+    return true;
+}
+
+/* The memory of a row with vectors v, and what is near it and not in a group yet; it alone: out is empty. */
+static bool find_near(struct cleanup *c, struct arena *work, int64_t row,
+                      const struct store_vectors *v, struct near_ones *out, struct error *err)
 {
     const struct rank_request r = {.space = c->who->space,
                                    .filter = &c->filter,
@@ -109,58 +128,58 @@ static bool find_near(struct cleanup *c, const struct memory *m, const struct st
                                    .dim = v->dim};
     struct ranking ranking;
 
-    *out_n = 0;
-    out[(*out_n)++] = *m;
-    if (!store_rank_vectors(c->m->options.store, c->a, &r, &ranking, err))
+    out->n = 0;
+    if (!store_rank_vectors(c->m->options.store, work, &r, &ranking, err))
         return false;
-    for (size_t i = 0; i < ranking.n && *out_n < NEAREST_MAX; i++) {
+    for (size_t i = 0; i < ranking.n && out->n < NEAREST_MAX; i++) {
         const struct ranked *near = &ranking.list[i];
         struct store_vectors other;
-        struct memory *found;
-        size_t n;
 
-        if (near->row == m->row || is_seen(c, near->row) || near->score < c->request->threshold)
+        if (near->row == row || is_seen(c, near->row) ||
+            near->score < c->request->threshold - STORE_COSINE_ROUNDING)
             continue;
-        if (!read_vectors(c, c->a, near->row, &other, err) ||
-            !store_get_rows(c->m->options.store, c->a, c->who->space, &near->row, 1, &found, &n,
-                            err))
+        if (!read_vectors(c, work, near->row, &other, err))
             return false;
-        if (n && part_cosine(v, &other) >= c->request->threshold)
-            out[(*out_n)++] = *found;
+        if (part_cosine(v, &other) < c->request->threshold)
+            continue;
+        if ((out->n == 0 && !read_memory(c, row, out->list, &out->n, err)) ||
+            !read_memory(c, near->row, out->list, &out->n, err))
+            return false;
     }
     return true;
 }
 
 /* The star around the preferred one of the near ones; members far from it stay out. */
-static bool make_group(struct cleanup *c, struct memory *near, size_t n, struct error *err)
+static bool make_group(struct cleanup *c, struct arena *work, const struct near_ones *near,
+                       struct error *err)
 {
     struct memory_cleanup_group group = {.cosine = 1};
     struct store_vectors kept;
-    struct memory *removed = ARENA_NEW(c->a, struct memory, n);
+    struct memory *removed = ARENA_NEW(c->a, struct memory, near->n);
     size_t best = 0;
 
-    for (size_t i = 1; i < n; i++) {
-        if (is_preferred(c->request->keep, &near[i], &near[best]))
+    for (size_t i = 1; i < near->n; i++) {
+        if (is_preferred(c->request->keep, &near->list[i], &near->list[best]))
             best = i;
     }
-    group.kept = near[best];
+    group.kept = near->list[best];
     group.removed = removed;
-    if (!read_vectors(c, c->a, group.kept.row, &kept, err))
+    if (!read_vectors(c, work, group.kept.row, &kept, err))
         return false;
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < near->n; i++) {
         struct store_vectors other;
         double cosine;
 
         if (i == best)
             continue;
-        if (!read_vectors(c, c->a, near[i].row, &other, err))
+        if (!read_vectors(c, work, near->list[i].row, &other, err))
             return false;
         cosine = part_cosine(&kept, &other);
         if (cosine < c->request->threshold)
             continue;
-        removed[group.n_removed++] = near[i];
+        removed[group.n_removed++] = near->list[i];
         group.cosine = MIN(group.cosine, cosine);
-        mark_seen(c, near[i].row);
+        mark_seen(c, near->list[i].row);
     }
     mark_seen(c, group.kept.row);
     if (group.n_removed)
@@ -168,19 +187,20 @@ static bool make_group(struct cleanup *c, struct memory *near, size_t n, struct 
     return true;
 }
 
-static bool look_at(struct cleanup *c, const struct memory *m, struct error *err)
+static bool look_at(struct cleanup *c, int64_t row, struct error *err)
 {
-    struct memory near[NEAREST_MAX];
+    AUTO_ARENA work = {0};
+    struct near_ones near;
     struct store_vectors v;
-    size_t n;
 
-    if (is_seen(c, m->row))
+    if (is_seen(c, row))
         return true;
-    if (!read_vectors(c, c->a, m->row, &v, err))
+    if (!read_vectors(c, &work, row, &v, err))
         return false;
     if (v.n_parts == 0)
         return true;
-    return find_near(c, m, &v, near, &n, err) && (n < 2 || make_group(c, near, n, err));
+    return find_near(c, &work, row, &v, &near, err) &&
+           (near.n < 2 || make_group(c, &work, &near, err));
 }
 
 static bool scan(struct cleanup *c, struct error *err)
@@ -191,14 +211,15 @@ static bool scan(struct cleanup *c, struct error *err)
     c->filter.trash = TRASH_HIDE;
     c->filter.has_superseded = false;
     while (at < total && at < CLEANUP_SCAN_MAX && c->groups.len < c->request->limit) {
+        AUTO_ARENA page = {0};
         struct memory *memories;
         size_t n;
 
-        if (!store_list(c->m->options.store, c->a, c->who->space, &c->filter, at,
+        if (!store_list(c->m->options.store, &page, c->who->space, &c->filter, at,
                         SPACE_SCAN_PAGE, &memories, &n, &total, err))
             return false;
         for (size_t i = 0; i < n && c->groups.len < c->request->limit; i++, at++) {
-            if (!look_at(c, &memories[i], err))
+            if (!look_at(c, memories[i].row, err))
                 return false;
         }
         if (n == 0)

@@ -2,7 +2,7 @@
  * rank_vectors.c - cosine under a filter, and the stored vectors of one memory.
  *
  * The index, whose vectors are rounded, ranks; those of its first EXACT_PLACES that may be among the wanted
- * are ranked anew by what is stored. How the wanted ones come out does not depend on how many there are.
+ * are ranked anew by what is stored. Which places these are does not depend on how many are wanted.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_int.h"
@@ -12,7 +12,6 @@
 /* Deeper places keep their rounded cosines, right to about 0.002: reading a stored vector costs several
  * microseconds, and nobody sees that difference there. */
 #define EXACT_PLACES 24
-#define ROUNDING     0.005f /* more than any cosine of the index is off */
 
 struct vector_search {
     struct arena *a;
@@ -110,8 +109,8 @@ static size_t n_to_read(const struct vector_search *v)
 {
     size_t n_exact = MIN(v->n, (size_t)EXACT_PLACES), limit = v->request->limit;
 
-    while (n_exact > limit &&
-           v->hits[n_exact - 1].cosine < v->hits[limit - 1].cosine - 2 * ROUNDING)
+    while (n_exact > limit && v->hits[n_exact - 1].cosine <
+                                  v->hits[limit - 1].cosine - 2 * (float)STORE_COSINE_ROUNDING)
         n_exact--;
     return n_exact;
 }

@@ -169,7 +169,9 @@ struct rank_request {
 NODISCARD bool store_rank_words(struct store *s, struct arena *a, const struct rank_request *r,
                                 struct ranking *out, struct error *err);
 
-/* Cosine with the vector, over the memories that have vectors of this model. */
+/* Cosine with the vector, over the memories that have vectors of this model. That of the first places is exact,
+ * of the others off by at most STORE_COSINE_ROUNDING. */
+#define STORE_COSINE_ROUNDING 0.005
 NODISCARD bool store_rank_vectors(struct store *s, struct arena *a,
                                   const struct rank_request *r, struct ranking *out,
                                   struct error *err);

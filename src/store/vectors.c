@@ -316,6 +316,7 @@ static bool follow(struct vector_set *set, struct db *db, int64_t until, bool *o
         if (!load_all(set, db, err)) {
             index_take(set->index,
                        index_new(set->dim)); /* half of it would never be corrected */
+            set->n_taken = 0;
             return false;
         }
     } else if (!catch_up(set, db, until, err)) {
