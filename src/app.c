@@ -26,8 +26,8 @@
 #define SERVER_KEY_BYTES        32 /* seals session ids, cursors and states of one server's life */
 #define POOL_THREADS            2 /* slow handlers at once: long texts to embed, clean-ups */
 #define POOL_QUEUE_MAX          64
-#define CHANGE_THREADS_PER_CORE 4 /* most wait for the disk */
-#define CHANGE_QUEUE_MAX        1000
+#define CHANGE_THREADS_PER_CORE 4   /* most wait for the disk */
+#define CHANGE_QUEUE_MAX        128 /* each may hold a body */
 #define MODEL_HEAD_BYTES                                                                       \
     ((size_t)64 << 10) /* header and table of sections: all that opening looks at */
 #define DESCRIPTORS_KEPT ((size_t)128) /* for all but connections */

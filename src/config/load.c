@@ -242,7 +242,6 @@ static bool scale_weights(struct config *c, struct error *err)
     return true;
 }
 
-/* Half of a TLS set-up must not serve memories in the clear. */
 /* Parts that only repeat what the one before ends with would never reach the end of a text. */
 static bool check_splitting(const struct config *c, struct error *err)
 {
@@ -254,6 +253,7 @@ static bool check_splitting(const struct config *c, struct error *err)
                      c->split_overlap, c->content_max_chars);
 }
 
+/* Half of a TLS set-up must not serve memories in the clear. */
 static bool check_https(struct load *l, struct error *err)
 {
     static const char *const names[] = {"MCP_SSL_CERT_FILE", "MCP_SSL_KEY_FILE"};

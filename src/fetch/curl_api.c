@@ -10,6 +10,9 @@
 /* The same library with other TLS libraries in it; the version is that of its binary interface. */
 static const char *const names[] = {"libcurl-gnutls.so.4", "libcurl.so.4"};
 
+/* 7.85.0: names of protocols as text; from 7.84 on threads may start it at once. */
+#define OLDEST 0x075500
+
 static void *open_library(void)
 {
     void *library = NULL;
@@ -37,7 +40,12 @@ bool curl_api_load(struct curl_api *out, struct error *err)
                          "libcurl is not installed; install libcurl3-gnutls or libcurl4 (%s)",
                          dlerror());
 #define CURL_API_FIND(name) find(api.library, "curl_" #name, &api.name) &&
-    if (!(CURL_API(CURL_API_FIND) api.global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)) {
+    if (!(CURL_API(CURL_API_FIND) api.version_info(CURLVERSION_NOW)->version_num >= OLDEST)) {
+        dlclose(api.library);
+        return error_set(err, ERROR_UNAVAILABLE,
+                         "the installed libcurl is too old; 7.85 or newer is needed");
+    }
+    if (api.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         dlclose(api.library);
         return error_set(err, ERROR_UNAVAILABLE, "the installed libcurl cannot be used");
     }

@@ -27,7 +27,8 @@
     X(easy_strerror)                                                                           \
     X(slist_append)                                                                            \
     X(slist_free_all)                                                                          \
-    X(getdate)
+    X(getdate)                                                                                 \
+    X(version_info)
 
 struct curl_api {
 #define CURL_API_FIELD(name) __typeof__(curl_##name) *name;

@@ -525,10 +525,10 @@ static void finish_call(struct mcp_job *job, struct mcp_call *c, json_t *respons
     call_free(c);
 }
 
-static void finish_batch(struct mcp_job *job)
+static void finish_batch(struct mcp_job *job, int status)
 {
     if (job->batch)
-        deliver(job, 200, json_array_size(job->batch) ? job->batch : NULL);
+        deliver(job, status, json_array_size(job->batch) ? job->batch : NULL);
 }
 
 void mcp_job_run(struct mcp_job *job)
@@ -538,7 +538,7 @@ void mcp_job_run(struct mcp_job *job)
 
         finish_call(job, c, mcp_call_is_cancelled(c) ? NULL : call_run(c));
     }
-    finish_batch(job);
+    finish_batch(job, 200);
     job_free(job);
 }
 
@@ -554,6 +554,6 @@ void mcp_job_refuse(struct mcp_job *job)
         mutex_unlock(&job->server->lock);
         finish_call(job, c, reply_error(c->id, RPC_BUSY, "the server is busy; try again soon"));
     }
-    finish_batch(job);
+    finish_batch(job, 503);
     job_free(job);
 }

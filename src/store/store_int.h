@@ -208,9 +208,9 @@ void keeper_free(struct keeper *k); /* when it is done with what it is doing; ta
 
 /* -- migrate.c -------------------------------------------------------------------------------- */
 
-/* Refuses a file that is not ours without a change to it or its folder. */
 /* Reads only; without a log to look into no file appears beside it. */
 NODISCARD bool migrate_open_to_look(const char *path, struct db **out, struct error *err);
+/* Refuses a file that is not ours without a change to it or its folder. */
 NODISCARD bool migrate_probe(const char *path, const struct schema *schema, struct error *err);
 void migrate_create(
     const char *path); /* an empty file for its owner only, unless there is one */

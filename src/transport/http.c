@@ -189,11 +189,13 @@ static struct conversation *conversation_new(struct transport_http *t, struct ht
 
 /* A change waits for the disk, and perhaps for another process, while other connections of its thread would
  * wait with it. */
-static struct pool *pool_for(const struct transport_http *t, const struct mcp_job *job)
+static struct pool *pool_for(const struct transport_http *t, const struct visit *v,
+                             const struct mcp_job *job)
 {
     if (mcp_job_is_slow(job))
         return t->options.pool;
-    return mcp_job_needs(job) & ~(unsigned)SCOPE_READ ? t->options.change_pool : NULL;
+    return !v->is_ordered && mcp_job_needs(job) & ~(unsigned)SCOPE_READ ? t->options.change_pool
+                                                                        : NULL;
 }
 
 void converse(struct transport_http *t, struct http_request *r, const struct visit *v)
@@ -218,7 +220,7 @@ void converse(struct transport_http *t, struct http_request *r, const struct vis
     if (!job)
         return;
     atomic_fetch_add(&c->n_holders, 1);
-    run_job(pool_for(t, job), job, conversation_drop, c);
+    run_job(pool_for(t, v, job), job, conversation_drop, c);
 }
 
 static void begin(struct transport_http *t, struct http_request *r, struct visit visit)

@@ -57,7 +57,7 @@ static void handle_stream(struct http_request *r, void *ctx)
 
 static void handle_message(struct http_request *r, void *ctx)
 {
-    begin(ctx, r, ROOT_MESSAGES, (struct visit){.enter = mcp_sse_post});
+    begin(ctx, r, ROOT_MESSAGES, (struct visit){.enter = mcp_sse_post, .is_ordered = true});
 }
 
 void sse_add_routes(struct transport_http *t)

@@ -121,7 +121,8 @@ static void note_reader_gone(struct loop *l, int why)
 {
     if (l->is_reader_gone)
         return;
-    log_event(LOG_INFO, "stdio.reader_gone", "reason=\"%s\"", strerrordesc_np(why));
+    log_event(why == EPIPE ? LOG_INFO : LOG_WARN, "stdio.reader_gone", "reason=\"%s\"",
+              strerrordesc_np(why));
     l->is_reader_gone = true;
     l->write_errno = why == EPIPE ? 0 : why;
 }

@@ -2,7 +2,7 @@
  * transport.h - moves bytes between the protocol layer and the world: HTTP and stdio.
  *
  * A message that calls a handler becomes a job. Quick jobs run where they came in; slow ones go to
- * a pool, over HTTP so do all that change something, and the connection or the channel goes on meanwhile. A job
+ * a pool, over Streamable HTTP so do all that change something, and the connection or the channel goes on meanwhile. A job
  * that finds the pool's queue full is refused, over HTTP with 503 and Retry-After.
  *
  * Handlers get a struct caller (model/model.h) by mcp_call_caller().

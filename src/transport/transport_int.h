@@ -37,6 +37,8 @@ struct visit {
     struct str resource;                  /* what a token must be for */
     struct str space;                     /* empty: the caller's first */
     struct str sse_endpoint, sse_session; /* as in struct mcp_http_in */
+    bool
+        is_ordered; /* the client does not wait for one answer before it sends the next message */
     struct mcp_exchange *(*enter)(struct mcp_server *s, const struct mcp_http_in *in,
                                   struct mcp_wake wake);
 };
