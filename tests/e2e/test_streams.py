@@ -111,6 +111,19 @@ class OlderTransport(Case):
         self.assertEqual([m["content"] for m in found], [DECISION])
         self.assertEqual(stream.ask("ping", id="p"), {"jsonrpc": "2.0", "id": "p", "result": {}})
 
+    def test_who_waits_for_no_answer_is_served_in_order(self):
+        """A change ran beside what was posted after it."""
+        stream = self.open()
+        stream.ask("initialize", initialize("2024-11-05")["params"])
+        for i in range(20):
+            call = message("tools/call", {"name": "memory_store", "arguments": {"content": f"fact {i}"}}, 2 * i)
+            count = message("tools/call", {"name": "memory_list", "arguments": {}}, 2 * i + 1)
+            for each in (call, count):
+                self.assertEqual(stream.post(each).status, 202)
+            answers = [stream.message(), stream.message()]
+            self.assertEqual([a["id"] for a in answers], [2 * i, 2 * i + 1])
+            self.assertEqual(answers[1]["result"]["structuredContent"]["total"], i + 1)
+
     def test_log_messages_come_as_notifications(self):
         stream = self.open()
         self.assertEqual(stream.ask("logging/setLevel", {"level": "warning"})["result"], {})
