@@ -39,7 +39,7 @@ bool auth_do_alone(struct auth_store *s, const char *what, const char *sql, stru
 {
     MUTEX_SCOPE(&s->lock);
 
-    return auth_do(s->db, what, sql, v, err);
+    return db_is_in_place(s->db, err) && auth_do(s->db, what, sql, v, err);
 }
 
 struct stored_account auth_read_account(struct arena *a, sqlite3_stmt *q, int at)
@@ -68,7 +68,7 @@ void *auth_keep(struct arena *a, void *heap, size_t n, size_t size)
 bool auth_change_begin(struct auth_store *s, struct auth_change *out, struct error *err)
 {
     mutex_lock(&s->lock);
-    if (!db_exec(s->db, "BEGIN IMMEDIATE", err)) {
+    if (!db_is_in_place(s->db, err) || !db_exec(s->db, "BEGIN IMMEDIATE", err)) {
         mutex_unlock(&s->lock);
         return false;
     }

@@ -70,6 +70,18 @@ bool db_exec(struct db *db, const char *sql, struct error *err)
     return true;
 }
 
+bool db_is_in_place(struct db *db, struct error *err)
+{
+    int is_moved = 0;
+
+    if (sqlite3_file_control(db->os, NULL, SQLITE_FCNTL_HAS_MOVED, &is_moved) != SQLITE_OK ||
+        !is_moved)
+        return true;
+    return error_set(err, ERROR_UNAVAILABLE,
+                     "the database file was moved or deleted while memoryd had it open; put it "
+                     "back, or restart memoryd");
+}
+
 /* -- statements -------------------------------------------------------------------------------- */
 
 /* FNV-1a: http://www.isthe.com/chongo/tech/comp/fnv/ */

@@ -123,6 +123,28 @@ static bool probe_unmarked(const char *path, const struct schema *schema, struct
                   err);
 }
 
+/* A log without its file: who moved that has a process that still writes the log. An empty file in its place would
+ * make SQLite begin the log anew, and what is in it would be lost. */
+static bool check_no_orphan(const char *path, struct error *err)
+{
+    static const char *const tails[] = {"-wal", "-shm"};
+    AUTO_ARENA a = {0};
+    int64_t size;
+
+    for (size_t i = 0; i < COUNT(tails); i++) {
+        const char *orphan = arena_printf(&a, "%s%s", path, tails[i]).ptr;
+
+        if (sys_file_size(orphan, &size) &&
+            !sys_file_size(path, &size)) /* not made meanwhile */
+            return error_set(
+                err, ERROR_CONFLICT,
+                "%s is gone, but %s is there: a memoryd may have it open still; put "
+                "the file back, or stop memoryd and move that one away too",
+                path, orphan);
+    }
+    return true;
+}
+
 bool migrate_probe(const char *path, const struct schema *schema, struct error *err)
 {
     unsigned char header[HEADER_BYTES];
@@ -130,8 +152,10 @@ bool migrate_probe(const char *path, const struct schema *schema, struct error *
     int64_t size = 0;
     uint32_t mark;
 
-    if (!sys_file_size(path, &size) || size == 0)
-        return true; /* a new one */
+    if (!sys_file_size(path, &size))
+        return check_no_orphan(path, err); /* a new one */
+    if (size == 0)
+        return true;
     if (!read_header(path, header, err))
         return false;
     if (memcmp(header, HEADER_MAGIC, sizeof(HEADER_MAGIC)) != 0)

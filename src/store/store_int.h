@@ -114,6 +114,8 @@ static inline void db_auto_close(struct db **db)
 }
 #define AUTO_DB AUTO(db_auto_close) struct db
 
+/* Into a file that nobody finds any more nothing is to be written: it would be acknowledged and gone. */
+NODISCARD bool db_is_in_place(struct db *db, struct error *err);
 NODISCARD bool db_exec(struct db *db, const char *sql, struct error *err);
 /* Fills err from the connection's last failure; returns false. */
 bool db_error(struct db *db, struct error *err, const char *what);

@@ -181,25 +181,11 @@ static void leave(struct store *s, bool is_alone)
 
 /* -- one change -------------------------------------------------------------------------------- */
 
-/* Into a file that nobody finds any more nothing is written: it would be acknowledged and gone. */
-static bool is_in_place(struct store *s, struct error *err)
-{
-    int is_moved = 0;
-
-    if (sqlite3_file_control(s->writer->os, NULL, SQLITE_FCNTL_HAS_MOVED, &is_moved) !=
-            SQLITE_OK ||
-        !is_moved)
-        return true;
-    return error_set(err, ERROR_UNAVAILABLE,
-                     "the database file was moved or deleted while memoryd had it open; put it "
-                     "back, or restart memoryd");
-}
-
 static bool begin(struct store *s, int64_t deadline_ms, struct error *err)
 {
     int64_t wait_ms = deadline_ms - clock_monotonic_ms();
 
-    if ((s->is_suspect && !s->group && !renew(s, err)) || !is_in_place(s, err))
+    if ((s->is_suspect && !s->group && !renew(s, err)) || !db_is_in_place(s->writer, err))
         return false;
     if (sqlite3_get_autocommit(s->writer->os)) {
         bool is_begun;

@@ -318,6 +318,24 @@ class Missing(Case):
         self.assertEqual(path.parent.stat().st_mode & 0o777, 0o700)
         self.assertEqual(path.stat().st_mode & 0o777, 0o600)
 
+    def test_no_new_file_takes_the_place_of_one_that_was_moved(self):
+        """A command made an empty file and cut the log that the server went on writing: all was lost."""
+        path, away = self.folder / "memory.db", self.folder / "away.db"
+        with Server(self.folder, MCP_MEMORY_SQLITE_PATH=path) as s:
+            s.store("before")
+            path.rename(away)
+            code, out, err = run_cli(self.folder, "list", MCP_MEMORY_SQLITE_PATH=path)
+            self.assertNotEqual(code, 0, out)
+            self.assertRegex(err, r"memory\.db is gone, but \S+-(wal|shm) is there: [^\n]*put the file back")
+            self.assertFalse(path.exists())
+            away.rename(path)
+            s.store("after")
+            s.process.send_signal(signal.SIGKILL)
+        code, out, err = run_cli(self.folder, "list", MCP_MEMORY_SQLITE_PATH=path)
+        self.assertEqual(code, 0, err)
+        for text in ("before", "after"):
+            self.assertIn(text, out)
+
     def test_a_folder_that_goes_away_takes_no_acknowledged_change_along(self):
         place = self.folder / "place"
         with Server(self.folder, MCP_MEMORY_SQLITE_PATH=place / "memory.db") as s:

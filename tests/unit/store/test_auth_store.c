@@ -362,6 +362,26 @@ TEST(values_are_values)
     }
 }
 
+/* It went on into the moved file: people made meanwhile were gone after the next start. */
+TEST(nothing_is_written_to_people_that_were_moved_away)
+{
+    FIXTURE(f);
+    const struct stored_client client = {.id = STR("c2"), .origin = STR("registered")};
+    const struct stored_event event = {.event = STR("login")};
+    struct auth_store *fresh = NULL;
+    struct str away;
+    struct error err = {0};
+
+    away = arena_printf(&f.a, "%s/away", f.dir);
+    CHECK_INT(rename(f.path, away.ptr), 0);
+    CHECK(!auth_store_client_put(f.s, &client, &err));
+    CHECK(!auth_store_log(f.s, &event, &err));
+    CHECK(!auth_store_open(f.path, &fresh, &err)); /* its log is there */
+    CHECK(fresh == NULL && err.kind == ERROR_CONFLICT);
+    CHECK_INT(rename(away.ptr, f.path), 0);
+    CHECK_OK(auth_store_client_put(f.s, &client, &err), err);
+}
+
 TEST(the_audit_is_append_only)
 {
     FIXTURE(f);
