@@ -79,7 +79,7 @@ static int exit_code(enum error_kind kind)
 
 static void print_error(const struct cli *c, const struct error *err)
 {
-    if (c->is_json) {
+    if (c->is_json && c->out.len == 0) { /* else a report was printed that says it: one value */
         AUTO_BUF line = {0};
         json_t *j =
             json_must(json_pack("{s:{s:s, s:o}}", "error", "kind", error_kind_name(err->kind),

@@ -11,7 +11,9 @@
 #include "cli/doctor_int.h"
 
 #include "base/clock.h"
+#include "base/ip.h"
 #include "crypto/crypto.h"
+#include "sys/sys.h"
 #include "text/text.h"
 
 #define HTTPS_PORT    443
@@ -132,6 +134,14 @@ bool doctor_policy_allows(struct str policy, struct str origin)
         return false;
     }
     return true; /* nothing is said of forms */
+}
+
+static bool is_loopback_name(struct str host)
+{
+    struct ip ip;
+
+    return str_eq_ascii_case(host, STR("localhost")) ||
+           (ip_parse(host, &ip) && ip_is_loopback(ip));
 }
 
 /* -- asking ------------------------------------------------------------------------------------ */
@@ -293,7 +303,11 @@ static void check_chain(struct site *s, const struct fetch_peer *peer, bool is_a
     int64_t end_ms = 0, now_ms = clock_now_ms();
     struct error err = {0};
 
-    if (!crypto_chain_check(peer->chain, s->at.host, now_ms, &end_ms, &err))
+    if (!crypto_chain_check(peer->chain, s->at.host, now_ms, &end_ms, &err) && is_accepted &&
+        s->is_private)
+        doctor_say(s->d, VERDICT_NOTE, "certificate",
+                   "your authorities recognise it; claude.ai would not: %s", err.text);
+    else if (err.text[0])
         doctor_say(s->d, VERDICT_FAILED, "certificate", "%s", err.text);
     else if (!is_accepted)
         doctor_say(s->d, VERDICT_FAILED, "certificate",
@@ -398,6 +412,12 @@ static bool explain_status(struct site *s, const struct fetch_answer *answer)
                    "; name the host in MCP_OAUTH_ISSUER or MCP_ALLOWED_HOSTS, and look at "
                    "MCP_IP_ALLOWLIST",
                    STR_ARG(excerpt(s, answer)));
+    else if (answer->status == 200 && !is_page(answer) && is_loopback_name(s->at.host))
+        doctor_say(
+            s->d, VERDICT_FAILED, "challenge",
+            "answered without a token, as whoever is on the server's own machine is; ask "
+            "under the name that others use, with --connect 127.0.0.1:%lld",
+            (long long)s->at.port);
     else if (answer->status == 200 && !is_page(answer))
         doctor_say(
             s->d, VERDICT_FAILED, "challenge",
@@ -692,9 +712,12 @@ bool doctor_run_url(struct doctor *d, struct error *err)
                      .url = cli_value(d->c, DOCTOR_OPT_URL),
                      .is_private = cli_has(d->c, DOCTOR_OPT_PRIVATE),
                      .is_diverted = options.connect != NULL};
+    int64_t ca_bytes;
 
     if (!doctor_parse_url(s.url, &s.at, err))
         return error_wrap(err, "--url");
+    if (options.ca_file && !sys_file_size(options.ca_file, &ca_bytes))
+        return error_set(err, ERROR_INVALID, "--ca-file: there is no file %s", options.ca_file);
     if (d->c->host->config)
         s.token = d->c->host->config->doctor_token;
     s.fetcher = fetch_new(&options);

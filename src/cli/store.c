@@ -34,10 +34,14 @@ static void print_result(struct cli *c, const struct memory_store_result *r)
 
         cli_print(c, STYLE_GREEN, "%s",
                   p->is_duplicate ? "already stored "
-                  : p->is_revived ? "back from the trash "
+                  : p->is_revived ? "brought back "
                                   : "stored ");
         cli_print(c, STYLE_BOLD, STR_FMT "\n", STR_ARG(p->hash));
     }
+    if (r->n_pieces == 1 && r->pieces->is_duplicate &&
+        (cli_has(c, OPT_TAG) || cli_has(c, OPT_TYPE)))
+        cli_print(c, STYLE_YELLOW,
+                  "its tags and type stay as they are; 'memoryd update' changes them\n");
     if (r->requested_type.len)
         cli_print(c, STYLE_YELLOW, "type '" STR_FMT "' is not known; stored as '" STR_FMT "'\n",
                   STR_ARG(r->requested_type), STR_ARG(r->type));

@@ -152,14 +152,19 @@ static bool find_secret(const struct load *l, const struct setting *s, bool *is_
 
 /* -- reading ---------------------------------------------------------------------------------- */
 
-static bool name_error(const struct setting *s, const struct found *found, struct error *err)
+/* Who starts it in some folder may not know that a file there is read. */
+static bool name_error(const struct load *l, const struct setting *s, const struct found *found,
+                       struct error *err)
 {
     struct str shown = text_first(found->text, SHOWN_MAX_CHARS);
+    bool is_in_file = strcmp(found->origin, ".env") == 0;
+    struct str place =
+        is_in_file ? arena_printf(l->arena, " in " STR_FMT, STR_ARG(l->env_file)) : STR("");
 
     if (s->is_secret || !text_is_utf8(found->text))
-        return error_wrap(err, "%s", found->name);
-    return error_wrap(err, "%s='" STR_FMT "%s'", found->name, STR_ARG(shown),
-                      shown.len < found->text.len ? "..." : "");
+        return error_wrap(err, "%s" STR_FMT, found->name, STR_ARG(place));
+    return error_wrap(err, "%s='" STR_FMT "%s'" STR_FMT, found->name, STR_ARG(shown),
+                      shown.len < found->text.len ? "..." : "", STR_ARG(place));
 }
 
 static void add_item(struct load *l, const struct setting *s, const struct found *found)
@@ -193,9 +198,9 @@ static bool load_setting(struct load *l, const struct setting *s, struct error *
     if (s->is_secret && !find_secret(l, s, &is_found, &found, err))
         return false;
     if (is_found && !text_check(found.text, err))
-        return name_error(s, &found, err);
+        return name_error(l, s, &found, err);
     if (found.text.len && !s->read(&r, s, found.text, err))
-        return name_error(s, &found, err);
+        return name_error(l, s, &found, err);
     if (is_found && s->note)
         warn_line(l, arena_printf(l->arena, "%s: %s", found.name, s->note));
     add_item(l, s, &found);

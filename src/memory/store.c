@@ -206,6 +206,22 @@ static bool add_vectors(const struct intake *in, const struct str *contents,
     return true;
 }
 
+/* What is there stays as it is, whatever tags and type came with the same text. */
+static bool show_as_it_is(const struct intake *in, struct str hash, struct error *err)
+{
+    struct memory *there;
+
+    if (!store_get(in->m->options.store, in->a, in->who->space, hash, TRASH_HIDE, &there, err))
+        return false;
+    if (there) { /* else it was deleted meanwhile */
+        in->out->tags = there->tags;
+        in->out->n_tags = there->n_tags;
+        in->out->type = there->type;
+        in->out->requested_type = (struct str){0};
+    }
+    return true;
+}
+
 /* All pieces in one transaction: a text is stored whole or not at all. */
 static bool store_pieces(struct intake *in, struct error *err)
 {
@@ -233,7 +249,7 @@ static bool store_pieces(struct intake *in, struct error *err)
                                                  items[i].result == STORE_PUT_REVIVED};
     in->out->pieces = pieces;
     in->out->n_pieces = n;
-    return true;
+    return n > 1 || !pieces->is_duplicate || show_as_it_is(in, pieces->hash, err);
 }
 
 bool memory_store(struct memory_service *m, const struct caller *who,

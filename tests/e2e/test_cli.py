@@ -129,6 +129,13 @@ class Commands(Case):
         self.assertNotEqual(code, 0)
         self.assertIn("MCP_SSE_PORT", out + err)
 
+    def test_a_report_of_what_fails_is_one_json_value(self):
+        """The error came as a second one behind it."""
+        code, out, err = run_cli(self.folder, "doctor", "--json", MEMORYD_MODEL="/nonexistent.mdm")
+        self.assertNotEqual(code, 0)
+        self.assertIsInstance(json.loads(out), dict)
+        self.assertIn("memoryd:", err)
+
     def test_bad_bytes_on_the_command_line_and_in_the_input(self):
         for args, data in ((("store", b"caf\xe9"), None), (("store",), b"caf\xe9"),
                            (("store",), b"a\0b"), (("search", b"\xff\xfe"), None),

@@ -169,6 +169,17 @@ TEST(an_error_names_the_variable_that_was_written)
     env_fails("MCP_LOG_LEVEL=loud", "MCP_LOG_LEVEL='loud': use debug, info, warning or error");
 }
 
+TEST(an_error_names_the_file_that_a_value_came_from)
+{
+    AUTO_ENV e;
+
+    env_init(&e);
+    env_file(&e, "cwd/.env", STR("LOG_LEVEL=trace\n"));
+    CHECK(!env_load(&e));
+    CHECK(str_starts(str_c(e.err.text), STR("LOG_LEVEL='trace' in /")));
+    CHECK(str_ends(str_c(e.err.text), STR("cwd/.env: use debug, info, warning or error")));
+}
+
 TEST(a_level_that_was_asked_for_stays_when_serving_http)
 {
     AUTO_ENV e;

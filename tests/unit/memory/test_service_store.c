@@ -64,6 +64,7 @@ TEST(only_the_same_normalised_text_is_a_duplicate)
         REQUIRE(CHECK_INT(out.n_pieces, 1));
         CHECK_INT(out.pieces[0].is_duplicate, rows[i].is_duplicate);
         CHECK_INT(str_eq(out.hash, first), rows[i].is_duplicate);
+        CHECK_STR(out.tags[0], rows[i].is_duplicate ? "a" : "b"); /* as stored */
     }
     CHECK_INT(fixture_stats(&f).n_live, 4);
     CHECK_STR(fixture_get(&f, first)->tags[0], "a"); /* a duplicate changes nothing */
