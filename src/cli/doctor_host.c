@@ -86,7 +86,18 @@ static void check_folder(struct doctor *d, struct str file, size_t *n_bad)
                        ? arena_cstr(d->c->arena, sys_dirname(d->c->arena, file))
                        : arena_cstr(d->c->arena, STR("."));
 
-    if (!sys_file_exists(folder) || access(folder, W_OK | X_OK) == 0)
+    struct stat st;
+
+    if (stat(folder, &st) != 0)
+        return;
+    if (st.st_mode & S_IWOTH && !(st.st_mode & S_ISVTX)) {
+        ++*n_bad;
+        doctor_say(
+            d, VERDICT_NOTE, "files",
+            "every user of this machine can delete or replace what is in %s; chmod o-w it",
+            folder);
+    }
+    if (access(folder, W_OK | X_OK) == 0)
         return;
     ++*n_bad;
     doctor_say(d, VERDICT_FAILED, "files",
@@ -107,7 +118,9 @@ static void check_files(struct doctor *d)
     for (size_t i = 0; i < COUNT(kept); i++)
         check_secrecy(d, kept[i], &n_said);
     if (n_said == 0)
-        doctor_say(d, VERDICT_OK, "files", "folders are writable, and others cannot read them");
+        doctor_say(
+            d, VERDICT_OK, "files",
+            "folders are writable, and others can neither read nor replace what is in them");
 }
 
 /* -- certificate ------------------------------------------------------------------------------- */

@@ -80,6 +80,14 @@ class Machine(Tls):
         self.assertEqual(found["files"][0][0], "note")
         self.assertIn("memory.db", found["files"][0][1])
 
+    def test_a_folder_in_which_others_may_replace_files(self):
+        place = self.folder / "open"
+        place.mkdir()
+        place.chmod(0o777)
+        found = self.doctor(MCP_MEMORY_SQLITE_PATH=place / "memory.db")
+        self.assertEqual(found["files"][0][0], "note")
+        self.assertRegex(found["files"][0][1], r"replace what is in \S+open; chmod o-w")
+
     def test_a_folder_that_is_not_ours(self):
         place, program = self.folder / "readonly", self.folder / "memoryd"
         place.mkdir(0o555)
