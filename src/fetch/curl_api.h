@@ -31,7 +31,7 @@
     X(version_info)
 
 struct curl_api {
-#define CURL_API_FIELD(name) __typeof__(curl_##name) *name;
+#define CURL_API_FIELD(name) __typeof__(curl_##name) *(name);
     CURL_API(CURL_API_FIELD)
 #undef CURL_API_FIELD
     void *library; /* NULL: not loaded */
