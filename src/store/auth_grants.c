@@ -112,9 +112,15 @@ bool auth_store_families(struct auth_store *s, struct arena *a, struct str accou
     return !has_row;
 }
 
+/* The consent that was remembered goes too: else the client would have a new grant without anybody being asked. Within
+ * a transaction. */
 static bool revoke_family(struct db *db, struct str id, int64_t now_ms, struct error *err)
 {
-    return auth_do(db, "revoke a grant",
+    return auth_do(db, "forget a consent",
+                   "DELETE FROM consent WHERE (account, client) IN"
+                   " (SELECT account, client FROM family WHERE id = ?1 AND revoked_ms = 0)",
+                   VALUES(TEXT(id)), err) &&
+           auth_do(db, "revoke a grant",
                    "UPDATE family SET revoked_ms = ?2 WHERE id = ?1 AND revoked_ms = 0",
                    VALUES(TEXT(id), INT(now_ms)), err);
 }
@@ -122,9 +128,10 @@ static bool revoke_family(struct db *db, struct str id, int64_t now_ms, struct e
 bool auth_store_family_revoke(struct auth_store *s, struct str id, int64_t now_ms,
                               struct error *err)
 {
-    MUTEX_SCOPE(&s->lock);
+    AUTO_AUTH_CHANGE c = {0};
 
-    return revoke_family(s->db, id, now_ms, err);
+    return auth_change_begin(s, &c, err) && revoke_family(c.db, id, now_ms, err) &&
+           auth_change_commit(&c, err);
 }
 
 /* -- tokens ------------------------------------------------------------------------------------ */

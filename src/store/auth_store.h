@@ -225,6 +225,7 @@ NODISCARD bool auth_store_family(struct auth_store *s, struct arena *a, struct s
 NODISCARD bool auth_store_families(struct auth_store *s, struct arena *a, struct str account,
                                    int64_t now_ms, const struct stored_family **out,
                                    size_t *out_n, struct error *err);
+/* With what was remembered of the consent to it. */
 NODISCARD bool auth_store_family_revoke(struct auth_store *s, struct str id, int64_t now_ms,
                                         struct error *err);
 

@@ -252,6 +252,74 @@ TEST(a_remembered_consent_is_asked_again_when_more_is_asked_for)
     CHECK_INT(world_authorize(&w, &q, &w.owner).step, AUTH_CONSENT);
 }
 
+static void take_back_by_hand(struct world *w, const char *code, struct str refresh)
+{
+    const struct auth_grant *list;
+    struct error err = {0};
+    size_t n;
+
+    (void)code;
+    (void)refresh;
+    CHECK_OK(auth_grants(w->x, &w->a, STR("ann"), w->r.now_ms, &list, &n, &err), err);
+    if (CHECK_INT(n, 1))
+        CHECK_OK(auth_grant_revoke(w->x, &w->r, STR("ann"), STR("ann"), list[0].id, &err), err);
+}
+
+static void take_back_by_client(struct world *w, const char *code, struct str refresh)
+{
+    struct auth_answer a = {0};
+
+    (void)code;
+    auth_revoke(w->x, &w->r, (struct str){0},
+                arena_printf(&w->a, "client_id=" HOSTED "&token=" STR_FMT, STR_ARG(refresh)),
+                &a);
+    CHECK_INT(a.status, 200);
+}
+
+static void use_code_again(struct world *w, const char *code, struct str refresh)
+{
+    (void)refresh;
+    CHECK_REFUSED(w, world_redeem(w, code), 400, "invalid_grant");
+}
+
+static void steal_refresh(struct world *w, const char *code, struct str refresh)
+{
+    (void)code;
+    CHECK_INT(world_refresh(w, refresh).status, 200);
+    w->r.now_ms += AUTH_GRACE_MS + 1000;
+    CHECK_REFUSED(w, world_refresh(w, refresh), 400, "invalid_grant");
+}
+
+/* What was remembered used to survive, so that the client had a new grant without anybody being asked. */
+TEST(a_grant_that_is_taken_back_takes_the_remembered_consent_along)
+{
+    static void (*const ways[])(struct world *, const char *, struct str) = {
+        take_back_by_hand, take_back_by_client, use_code_again, steal_refresh};
+
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        AUTO(world_deinit)
+        struct world w;
+        struct asking q = {.client = HOSTED, .scope = "read offline_access"};
+        struct auth_page page;
+        struct str refresh;
+        const char *code;
+
+        world_of(&w, NULL);
+        w.client = HOSTED;
+        (void)world_consent(&w, &q, &w.member,
+                            &(struct auth_decision){.is_granted = true, .is_remembered = true});
+        page =
+            world_consent(&w, &q, &w.owner,
+                          &(struct auth_decision){.is_granted = true, .is_remembered = true});
+        code = arena_cstr(&w.a, param_of(&w, page.location, "code"));
+        refresh = member_of(&w, world_redeem(&w, code).body, "refresh_token");
+        CHECK_INT(world_authorize(&w, &q, &w.owner).step, AUTH_REDIRECT);
+        ways[i](&w, code, refresh);
+        CHECK_INT(world_authorize(&w, &q, &w.owner).step, AUTH_CONSENT);
+        CHECK_INT(world_authorize(&w, &q, &w.member).step, AUTH_REDIRECT);
+    }
+}
+
 TEST(a_consent_for_a_program_on_the_machine_is_never_remembered)
 {
     AUTO(world_deinit)
