@@ -249,7 +249,7 @@ void auth_register(struct auth *x, const struct auth_request *r, struct str auth
         answer_failure(r, "register", &err, out);
         return;
     }
-    note(x, r, "register", STR(""), c.id, c.name);
+    say(r, "register", STR(""), c.id, c.name);
     answer_json(r, 201, client_json(r, &c, secret, token), out);
 }
 
@@ -290,7 +290,7 @@ static void replace(struct auth *x, const struct auth_request *r, struct stored_
         answer_failure(r, "register", &err, out);
         return;
     }
-    note(x, r, "register.change", STR(""), c->id, next.name);
+    say(r, "register.change", STR(""), c->id, next.name);
     answer_json(r, 200, client_json(r, &next, STR(""), STR("")), out);
 }
 
@@ -318,24 +318,42 @@ static struct stored_client *find_registered(struct auth *x, const struct auth_r
     return NULL;
 }
 
+/* The audit has it only if it took grants of people along. */
+static void delete_registered(struct auth *x, const struct auth_request *r,
+                              const struct stored_client *c, struct auth_answer *out)
+{
+    struct error err = {0};
+    bool was;
+
+    if (!auth_store_client_delete(x->store, c->id, &was, &err)) {
+        answer_failure(r, "register", &err, out);
+        return;
+    }
+    if (was && c->used_ms)
+        note(x, r, "client.delete", c->id, c->id, c->name);
+    else
+        say(r, "register.delete", STR(""), c->id, c->name);
+    *out = (struct auth_answer){.status = 204};
+}
+
+/* Changes are limited like registrations: each is a commit to disk. */
 void auth_registration(struct auth *x, const struct auth_request *r, struct str method,
                        struct str id, struct str authorization, struct str body,
                        struct auth_answer *out)
 {
     struct stored_client *c = find_registered(x, r, id, authorization, out);
-    struct error err = {0};
+    bool is_put = str_eq(method, STR("PUT"));
 
     if (!c)
         return;
-    if (str_eq(method, STR("GET"))) {
+    if (str_eq(method, STR("GET")))
         answer_json(r, 200, client_json(r, c, STR(""), STR("")), out);
-    } else if (str_eq(method, STR("PUT"))) {
-        replace(x, r, c, body, out);
-    } else if (!str_eq(method, STR("DELETE"))) {
+    else if (!is_put && !str_eq(method, STR("DELETE")))
         answer_error(r, 405, "invalid_request", "GET, PUT or DELETE", out);
-    } else if (!auth_client_delete(x, r, c->id, c->id, &err) && err.kind != ERROR_NOT_FOUND) {
-        answer_failure(r, "register", &err, out);
-    } else {
-        *out = (struct auth_answer){.status = 204};
-    }
+    else if (!is_in_time(x, r, out))
+        return;
+    else if (is_put)
+        replace(x, r, c, body, out);
+    else
+        delete_registered(x, r, c, out);
 }

@@ -227,6 +227,57 @@ TEST(a_client_manages_itself)
     CHECK_REFUSED(&w, manage(&w, "GET", id, token, NULL), 401, "invalid_token");
 }
 
+static bool is_in_audit(struct world *w, const char *event)
+{
+    const struct auth_event *list;
+    struct error err = {0};
+    size_t n;
+
+    CHECK_OK(auth_audit(w->x, &w->a, 0, 1000, &list, &n, &err), err);
+    for (size_t i = 0; i < n; i++) {
+        if (str_eq_c(list[i].event, event))
+            return true;
+    }
+    return false;
+}
+
+/* One registration used to be enough to write to the disk, and into the audit, without end. */
+TEST(a_client_changes_itself_as_often_as_it_could_register)
+{
+    WORLD(w);
+    struct auth_answer a = post(&w, "{" URIS "}");
+    const char *id = member_of(&w, a.body, "client_id").ptr;
+    struct str token = member_of(&w, a.body, "registration_access_token");
+    AUTO_BUF change = {0};
+    int n = 0;
+
+    buf_printf(&change, "{\"client_id\":\"%s\"," URIS "}", id);
+    w.r.payer = STR("203.0.113.11");
+    while (n < 1000 && (a = manage(&w, "PUT", id, token, buf_cstr(&change))).status == 200)
+        n++;
+    CHECK_INT(n, AUTH_REGISTER_BURST);
+    CHECK_REFUSED(&w, a, 429, "temporarily_unavailable");
+    CHECK(a.retry_after_s > 0);
+    CHECK_INT(manage(&w, "DELETE", id, token, NULL).status, 429);
+    CHECK_INT(manage(&w, "GET", id, token, NULL).status, 200);
+    w.r.payer = STR("203.0.113.12");
+    CHECK_INT(manage(&w, "DELETE", id, token, NULL).status, 204);
+    CHECK(!is_in_audit(&w, "register") && !is_in_audit(&w, "register.change") &&
+          !is_in_audit(&w, "client.delete"));
+}
+
+TEST(a_client_that_takes_grants_along_is_in_the_audit)
+{
+    WORLD(w);
+    struct auth_answer a = post(&w, "{" URIS ",\"token_endpoint_auth_method\":\"none\"}");
+    struct str token = member_of(&w, a.body, "registration_access_token");
+
+    w.client = member_of(&w, a.body, "client_id").ptr;
+    (void)world_access(&w);
+    CHECK_INT(manage(&w, "DELETE", w.client, token, NULL).status, 204);
+    CHECK(is_in_audit(&w, "client.delete"));
+}
+
 TEST(nobody_manages_another_client)
 {
     WORLD(w);
