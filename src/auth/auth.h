@@ -8,7 +8,7 @@
  *   request to /mcp      auth_check() -> principal, or auth_challenge() with 401, 403
  *   GET  /.well-known/…  auth_document(), also /oauth/jwks
  *   POST /register       auth_register(); /register/<id>: auth_registration()
- *   GET  /authorize      auth_authorize() -> error page, redirect, log-in page or consent page
+ *   GET  /authorize      auth_may_authorize(), auth_authorize() -> error page, redirect, log-in page or consent page
  *   POST /authorize      auth_consent() -> redirect with a code
  *   POST /token, /revoke, /introspect
  *   pages                auth_login(), auth_session(), auth_link_look(), auth_link_use(), ...
@@ -418,7 +418,7 @@ struct auth_page {
 
     int status; /* ERROR_PAGE */
     struct str error, text;
-    int retry_after_s; /* with 429, else 0 */
+    int retry_after_s; /* over 0: the same request will do then */
 
     struct str location; /* REDIRECT: absolute, printable ASCII */
 
@@ -439,7 +439,12 @@ struct auth_page {
     size_t n_spaces;
 };
 
-/* Whether the query names a client whose document may have to be fetched first (up to AUTH_CIMD_TIMEOUT_MS). */
+/* Of who is not logged in, before anything is done for the next three; one address may ask only so often. False: *out is
+ * the page to show. */
+bool auth_may_authorize(struct auth *x, const struct auth_request *r, struct auth_page *out);
+
+/* Whether the query names a client whose document may have to be fetched first (up to AUTH_CIMD_TIMEOUT_MS; one
+ * at a time). */
 bool auth_authorize_is_slow(struct auth *x, const struct auth_request *r, struct str query);
 
 /* query: raw, as it came. who: NULL, not logged in. A consent that is remembered is not asked for again. */

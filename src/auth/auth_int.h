@@ -165,9 +165,10 @@ struct auth {
 
     struct limiter *limits[N_LIMITS]; /* each has a lock of its own */
 
-    struct mutex fetch_lock; /* guards the next two */
+    struct mutex fetch_lock; /* guards the next three */
     struct fetch_mark fetches[FETCHES_MAX];
     size_t next_fetch;
+    bool is_fetching;
 
     struct mutex provider_lock; /* guards the next two; taken alone */
     struct kept_text provider_metadata, provider_keys;

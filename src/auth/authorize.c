@@ -13,6 +13,7 @@
 #include "text/text.h"
 
 #define CHALLENGE_CHARS 43 /* of a SHA-256 in Base64url */
+#define BUSY_RETRY_S    5  /* a document takes no longer */
 
 struct asked { /* a request whose client and redirect URI belong together */
     struct form form;
@@ -36,8 +37,12 @@ static bool fail_page(const struct auth_request *r, const struct error *err,
 {
     struct auth_answer answer;
 
-    if (err->kind == ERROR_INVALID || err->kind == ERROR_UNAVAILABLE ||
-        err->kind == ERROR_LIMIT)
+    if (err->kind == ERROR_LIMIT) {
+        show_error(out, 503, "temporarily_unavailable", arena_dup(r->arena, str_c(err->text)));
+        out->retry_after_s = BUSY_RETRY_S;
+        return false;
+    }
+    if (err->kind == ERROR_INVALID || err->kind == ERROR_UNAVAILABLE)
         return show_error(out, err->kind == ERROR_INVALID ? 400 : 503, "invalid_client",
                           arena_dup(r->arena, str_c(err->text)));
     answer_failure(r, "authorize", err, &answer);
@@ -282,6 +287,18 @@ static bool is_remembered(struct auth *x, const struct auth_request *r, const st
            (!q->scopes.is_offline || scopes_parse(c->scopes).is_offline) && out->spaces.len;
 }
 
+bool auth_may_authorize(struct auth *x, const struct auth_request *r, struct auth_page *out)
+{
+    int wait_s;
+
+    if (!r->payer.len || limit_take(x, r, LIMIT_AUTHORIZE, r->payer, &wait_s))
+        return true;
+    show_error(out, 429, "temporarily_unavailable",
+               STR("There were too many requests from your network. Try again in a moment."));
+    out->retry_after_s = wait_s;
+    return false;
+}
+
 bool auth_authorize_is_slow(struct auth *x, const struct auth_request *r, struct str query)
 {
     struct form f;
@@ -310,19 +327,6 @@ static bool read_for_person(struct auth *x, const struct auth_request *r, struct
     return bound_by(r, &who->account, q, out_spaces, out);
 }
 
-/* Those who are logged in do not pay. False: the page is filled. */
-static bool is_in_time(struct auth *x, const struct auth_request *r, struct auth_page *out)
-{
-    int wait_s;
-
-    if (!r->payer.len || limit_take(x, r, LIMIT_AUTHORIZE, r->payer, &wait_s))
-        return true;
-    show_error(out, 429, "temporarily_unavailable",
-               STR("There were too many requests from your network. Try again in a moment."));
-    out->retry_after_s = wait_s;
-    return false;
-}
-
 void auth_authorize(struct auth *x, const struct auth_request *r, struct str query,
                     const struct auth_session *who, struct auth_page *out)
 {
@@ -330,8 +334,6 @@ void auth_authorize(struct auth *x, const struct auth_request *r, struct str que
     struct str spaces;
     struct given g;
 
-    if (!who && !is_in_time(x, r, out))
-        return;
     if (!read_for_person(x, r, query, who, &q, &spaces, out))
         return;
     if (is_remembered(x, r, &q, who->account.name, spaces, &g)) {

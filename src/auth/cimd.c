@@ -6,7 +6,8 @@
  * answer 403 to many data centres), they are known all the same.
  *
  * A failure is not kept. So that nobody can use us to hammer another site, fetches are limited, all together and
- * per host.
+ * per host. There is one at a time, for it takes a thread of the few that look at passwords: strangers with a slow
+ * site must not keep people from logging in.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "auth/auth_int.h"
@@ -115,7 +116,7 @@ static bool is_json_type(struct str content_type)
 
 /* -- fetching ---------------------------------------------------------------------------------- */
 
-static bool may_fetch(struct auth *x, struct str url, int64_t now_ms, struct error *err)
+static bool begin_fetch(struct auth *x, struct str url, int64_t now_ms, struct error *err)
 {
     struct uri u = {0};
     uint64_t host = uri_parse(url, &u, NULL) ? str_hash(u.host, 1) : 0;
@@ -129,10 +130,23 @@ static bool may_fetch(struct auth *x, struct str url, int64_t now_ms, struct err
         n_host += is_recent && x->fetches[i].host == host;
     }
     if (n_all >= FETCHES_MAX || n_host >= PER_HOST_MAX)
-        return error_set(err, ERROR_LIMIT, "too many clients' documents at once; try again");
+        return error_set(err, ERROR_LIMIT,
+                         "Too many programs want to be connected just now. Try again in a "
+                         "minute.");
+    if (x->is_fetching)
+        return error_set(err, ERROR_LIMIT,
+                         "Another program is being connected just now. Try again in a moment.");
+    x->is_fetching = true;
     x->fetches[x->next_fetch] = (struct fetch_mark){host, now_ms};
     x->next_fetch = (x->next_fetch + 1) % FETCHES_MAX;
     return true;
+}
+
+static void end_fetch(struct auth *x)
+{
+    MUTEX_SCOPE(&x->fetch_lock);
+
+    x->is_fetching = false;
 }
 
 static bool fetch(struct auth *x, const struct auth_request *r, struct str url,
@@ -142,12 +156,15 @@ static bool fetch(struct auth *x, const struct auth_request *r, struct str url,
     struct error why = {0};
     char quoted[LOG_QUOTE_MAX];
     int64_t fresh_ms;
+    bool is_here;
 
     if (!x->options.fetch)
         return error_set(err, ERROR_UNAVAILABLE, "clients' documents are not fetched here");
-    if (!may_fetch(x, url, r->now_ms, err))
+    if (!begin_fetch(x, url, r->now_ms, err))
         return false;
-    if (!x->options.fetch(x->options.fetch_ctx, r->arena, url, &got, &why)) {
+    is_here = x->options.fetch(x->options.fetch_ctx, r->arena, url, &got, &why);
+    end_fetch(x);
+    if (!is_here) {
         log_event(LOG_WARN, "oauth", "step=fetch client=%s error=\"%s\"",
                   log_quote(url, quoted), why.text);
         return error_set(err, ERROR_UNAVAILABLE, "the client's document cannot be fetched");

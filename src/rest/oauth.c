@@ -20,6 +20,8 @@ struct endpoint {
     const char *path; /* below /oauth and at the root, unless it is_once */
     enum http_body_kind body;
     visit_handle *handle;
+    bool (*admit)(
+        struct visit *v); /* before all else; false: it has answered. NULL: everybody */
     bool (*is_slow)(struct visit *v); /* NULL: never */
     bool is_page;
     bool is_once; /* path is whole */
@@ -332,12 +334,14 @@ static const struct endpoint endpoints[] = {
     {.method = "GET",
      .path = "/authorize",
      .handle = page_authorize_get,
+     .admit = page_authorize_admit,
      .is_slow = page_authorize_is_slow,
      .is_page = true},
     {.method = "POST",
      .path = "/authorize",
      .body = HTTP_BODY_FORM,
      .handle = page_authorize_post,
+     .admit = page_authorize_admit,
      .is_slow = page_authorize_post_is_slow,
      .is_page = true},
     {.method = "GET",
@@ -419,7 +423,7 @@ static void handle(struct http_request *r, void *ctx)
     struct visit v = {.site = m->site};
 
     read_request(&v, r);
-    if (!check_base(&v, m->endpoint)) {
+    if (!check_base(&v, m->endpoint) || (m->endpoint->admit && !m->endpoint->admit(&v))) {
         write_reply(&v, r);
     } else if (m->endpoint->is_slow && m->endpoint->is_slow(&v)) {
         run_on_pool(&v, m->endpoint, r);

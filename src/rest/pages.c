@@ -481,9 +481,9 @@ static void show_step(struct visit *v, const struct auth_page *p,
 {
     switch (p->step) {
     case AUTH_ERROR_PAGE:
-        if (p->status == 429) {
+        if (p->retry_after_s > 0) {
             visit_header(v, "Retry-After", arena_printf(&v->arena, "%d", p->retry_after_s));
-            page_say(v, 429, STR("A moment, please"), (struct str){0}, p->text);
+            page_say(v, p->status, STR("A moment, please"), (struct str){0}, p->text);
             break;
         }
         page_say(v, p->status, STR("This cannot be connected"), p->text,
@@ -513,6 +513,24 @@ static void log_step(struct visit *v, const char *event, const struct auth_page 
               log_quote(http_field_of(&v->arena, v->query, STR("client_id")), client),
               p->error.len > 0 ? " error=" : "",
               p->error.len > 0 ? log_quote(p->error, error) : "");
+}
+
+/* Here, not where the page is made, so that those over their limit take no place on the pool. */
+bool page_authorize_admit(struct visit *v)
+{
+    struct auth_session *who;
+    struct auth_page page = {0};
+    struct error err = {0};
+
+    if (!find_session(v, &who, &err)) {
+        page_say_failure(v, &err);
+        return false;
+    }
+    if (who || auth_may_authorize(v->site->options.auth, &v->ask, &page))
+        return true;
+    show_step(v, &page, NULL);
+    log_step(v, "oauth.authorize", &page);
+    return false;
 }
 
 bool page_authorize_is_slow(struct visit *v)

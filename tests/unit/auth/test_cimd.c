@@ -195,6 +195,45 @@ TEST(nobody_is_hammered_through_us)
     CHECK(net.n_fetches > 1 && net.n_fetches <= 10);
 }
 
+struct slow { /* a site that takes its time: meanwhile others come */
+    struct world *w;
+    struct net net;
+    struct auth_page meanwhile, meanwhile_claude;
+};
+
+static bool fetch_slowly(void *ctx, struct arena *a, struct str url, struct auth_fetched *out,
+                         struct error *err)
+{
+    struct slow *s = ctx;
+
+    if (s->net.n_fetches == 0) {
+        s->net.n_fetches = 1;
+        s->meanwhile =
+            world_authorize(s->w, &(struct asking){.client = "https://other.example/c"}, NULL);
+        s->meanwhile_claude = world_authorize(s->w, &(struct asking){.client = HOSTED}, NULL);
+    }
+    return fetch(&s->net, a, url, out, err);
+}
+
+/* Two slow sites at once used to take both threads that log-ins need. */
+TEST(one_document_is_fetched_at_a_time)
+{
+    AUTO(world_deinit)
+    struct world w;
+    struct slow s = {.w = &w, .net = net_of(GOOD)};
+
+    world_init(&w, &(struct auth_options){.fetch = fetch_slowly, .fetch_ctx = &s});
+    CHECK_INT(world_authorize(&w, &(struct asking){.client = URL}, NULL).step, AUTH_LOG_IN);
+    CHECK_INT(s.net.n_fetches, 2); /* its own, and it was counted above */
+    CHECK_INT(s.meanwhile.step, AUTH_ERROR_PAGE);
+    CHECK_INT(s.meanwhile.status, 503);
+    CHECK(s.meanwhile.retry_after_s > 0);
+    CHECK(str_contains(s.meanwhile.text, STR("Try again")));
+    CHECK_INT(s.meanwhile_claude.step, AUTH_LOG_IN);
+    w.r.now_ms += (int64_t)86400 * 1000;
+    CHECK_INT(world_authorize(&w, &(struct asking){.client = URL}, NULL).step, AUTH_LOG_IN);
+}
+
 TEST(claudes_documents_are_known_without_the_net)
 {
     struct net net = {.is_down = true};

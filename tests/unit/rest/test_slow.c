@@ -19,10 +19,26 @@ struct world {
     struct rest_oauth *site;
 };
 
+static bool fetch(void *ctx, struct arena *a, struct str url, struct auth_fetched *out,
+                  struct error *err)
+{
+    (void)ctx;
+    (void)a;
+    (void)url;
+    (void)out;
+    return error_set(err, ERROR_UNAVAILABLE, "nothing is fetched here");
+}
+
+static const struct ip_range loopback = {{IP_V4, {127}}, 8};
+
 static void start(struct world *w)
 {
-    struct auth_options auth = {.now_ms = 1800000000000};
-    struct http_options http = {.host = STR("127.0.0.1"), .n_threads = 1};
+    struct auth_options auth = {.now_ms = 1800000000000, .fetch = fetch};
+    struct http_options http = {.host = STR("127.0.0.1"),
+                                .n_threads = 1,
+                                .is_remote_allowed = true,
+                                .trusted_proxies = &loopback,
+                                .n_trusted_proxies = 1};
     char path[80];
     struct error err = {0};
 
@@ -57,7 +73,8 @@ static void stop(struct world *w)
     rmdir(w->dir);
 }
 
-static int post(struct world *w, const char *path, const char *form)
+static int visit(struct world *w, const char *method, const char *path, const char *headers,
+                 const char *form)
 {
     struct client c;
     struct reply r = {0};
@@ -65,10 +82,10 @@ static int post(struct world *w, const char *path, const char *form)
     if (!CHECK(client_open(&c, http_server_port(w->http))))
         return 0;
     CHECK(client_send(&c,
-                      "POST %s HTTP/1.1\r\nHost: localhost\r\n"
+                      "%s %s HTTP/1.1\r\nHost: localhost\r\n%s"
                       "Content-Type: application/x-www-form-urlencoded\r\n"
                       "Content-Length: %zu\r\n\r\n%s",
-                      path, strlen(form), form));
+                      method, path, headers, strlen(form), form));
     r = client_read(&c);
     client_close(&c);
     return r.status;
@@ -96,7 +113,30 @@ TEST(passwords_are_looked_at_on_the_pool_whatever_the_form_says)
 
     start(&w);
     for (size_t i = 0; i < COUNT(rows); i++)
-        CHECK_INT(post(&w, rows[i].path, rows[i].form), rows[i].status);
+        CHECK_INT(visit(&w, "POST", rows[i].path, "", rows[i].form), rows[i].status);
+    stop(&w);
+}
+
+/* The limit used to be looked at by the job, which had its place on the pool by then. This machine has none, so
+ * the visits come through a proxy. */
+TEST(who_is_over_the_limit_takes_no_place_on_the_pool)
+{
+    struct world w;
+    int n = 0, status;
+
+    start(&w);
+    while ((status = visit(&w, "GET", "/authorize?client_id=https://slow.example/c",
+                           "X-Forwarded-For: 203.0.113.1\r\n", "")) == 503 &&
+           n < 1000)
+        n++;
+    CHECK_INT(status, 429);
+    CHECK(n >= AUTH_AUTHORIZE_BURST && n < AUTH_AUTHORIZE_BURST + 30);
+    CHECK_INT(visit(&w, "POST", "/authorize?client_id=https://slow.example/c",
+                    "X-Forwarded-For: 203.0.113.1\r\n", "step=consent"),
+              429);
+    CHECK_INT(visit(&w, "GET", "/authorize?client_id=https://slow.example/c",
+                    "X-Forwarded-For: 203.0.113.2\r\n", ""),
+              503);
     stop(&w);
 }
 
