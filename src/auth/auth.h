@@ -48,7 +48,7 @@
 #define AUTH_REDIRECT_URIS_MAX  10
 #define AUTH_URI_MAX_BYTES      2048
 #define AUTH_NAME_MAX_CHARS     100  /* of a client */
-#define AUTH_CLIENTS_MAX        2000 /* that registered themselves */
+#define AUTH_CLIENTS_MAX        2000 /* that registered themselves; as many by a document */
 #define AUTH_ACCOUNT_MAX_CHARS  64
 #define AUTH_PASSWORD_MIN_CHARS 10
 #define AUTH_PASSWORD_MAX_BYTES 1024

@@ -234,6 +234,11 @@ bool client_may_ask(struct auth *x, const struct auth_request *r, struct str cli
 
 #define ORIGIN_IMPORTED "imported" /* see import.c */
 
+/* Whether there is room for one more client of this origin, registered or document, which strangers make. Where it is
+ * full, those that nobody agreed to in an hour make room. */
+NODISCARD bool clients_have_room(struct auth *x, int64_t now_ms, struct str origin, bool *out,
+                                 struct error *err);
+
 bool client_redirects_to(const struct stored_client *c, struct str uri);
 /* Authorization "Scheme credentials". False: another scheme, or none. */
 bool credentials_of(struct str authorization, const char *scheme, struct str *out);

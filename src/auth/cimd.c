@@ -199,6 +199,21 @@ static bool take_builtin(const struct auth_request *r, struct str url,
     return true;
 }
 
+/* Known ones keep their place, and the few that are built in need none. */
+static bool keep(struct auth *x, const struct auth_request *r, bool is_known,
+                 const struct stored_client *c, struct error *err)
+{
+    bool has_room = true;
+
+    if (!is_known && !cimd_is_builtin(c->id) &&
+        !clients_have_room(x, r->now_ms, c->origin, &has_room, err))
+        return false;
+    return has_room ? auth_store_client_put(x->store, c, err)
+                    : error_set(err, ERROR_LIMIT,
+                                "Too many programs are known here by their address. Those that "
+                                "nobody uses make room after an hour; try again then.");
+}
+
 bool cimd_client(struct auth *x, const struct auth_request *r, struct str url,
                  struct stored_client **out, struct error *err)
 {
@@ -214,7 +229,7 @@ bool cimd_client(struct auth *x, const struct auth_request *r, struct str url,
         return false;
     c.peer = r->peer;
     c.created_ms = r->now_ms;
-    if (!auth_store_client_put(x->store, &c, err))
+    if (!keep(x, r, known != NULL, &c, err))
         return false;
     *out = ARENA_NEW(r->arena, struct stored_client, 1);
     **out = c;

@@ -187,19 +187,31 @@ static bool is_in_time(struct auth *x, const struct auth_request *r, struct auth
            answer_limit(r, wait_s, out);
 }
 
-/* Where it is full, clients that nobody agreed to in an hour make room. False: refused. */
+bool clients_have_room(struct auth *x, int64_t now_ms, struct str origin, bool *out,
+                       struct error *err)
+{
+    int64_t n_all, n_gone = 1;
+
+    if (!auth_store_clients_count(x->store, origin, &n_all, err) ||
+        (n_all >= AUTH_CLIENTS_MAX &&
+         !auth_store_clients_evict(x->store, origin, now_ms - FLOW_MS, EVICT_MAX, &n_gone,
+                                   err)))
+        return false;
+    *out = n_gone > 0;
+    return true;
+}
+
+/* False: refused. */
 static bool is_room(struct auth *x, const struct auth_request *r, struct auth_answer *out)
 {
     struct error err = {0};
-    int64_t n_all, n_gone = 1;
+    bool has_room;
 
-    if (!auth_store_clients_count(x->store, &n_all, &err) ||
-        (n_all >= AUTH_CLIENTS_MAX &&
-         !auth_store_clients_evict(x->store, r->now_ms - FLOW_MS, EVICT_MAX, &n_gone, &err))) {
+    if (!clients_have_room(x, r->now_ms, STR("registered"), &has_room, &err)) {
         answer_failure(r, "register", &err, out);
         return false;
     }
-    if (n_gone > 0)
+    if (has_room)
         return true;
     answer_error(r, 503, "temporarily_unavailable",
                  "too many clients; unused ones go after a while", out);

@@ -91,30 +91,31 @@ bool auth_store_client_delete(struct auth_store *s, struct str id, bool *out_was
     return true;
 }
 
-bool auth_store_clients_count(struct auth_store *s, int64_t *out, struct error *err)
+bool auth_store_clients_count(struct auth_store *s, struct str origin, int64_t *out,
+                              struct error *err)
 {
     MUTEX_SCOPE(&s->lock);
     AUTO_STMT q = {0};
     bool has_row;
 
-    if (!db_prepare(s->db, "SELECT count(*) FROM client WHERE origin = 'registered'", &q,
-                    err) ||
+    if (!auth_ask(s->db, "SELECT count(*) FROM client WHERE origin = ?1", VALUES(TEXT(origin)),
+                  &q, err) ||
         !db_step(s->db, q.os, &has_row, "count clients", err))
         return false;
     *out = sqlite3_column_int64(q.os, 0);
     return true;
 }
 
-bool auth_store_clients_evict(struct auth_store *s, int64_t until_ms, int max, int64_t *out_n,
-                              struct error *err)
+bool auth_store_clients_evict(struct auth_store *s, struct str origin, int64_t until_ms,
+                              int max, int64_t *out_n, struct error *err)
 {
     MUTEX_SCOPE(&s->lock);
 
     if (!auth_do(s->db, "make room for clients",
                  "DELETE FROM client WHERE id IN (SELECT id FROM client"
-                 " WHERE origin = 'registered' AND used_ms = 0 AND created_ms <= ?1"
-                 " ORDER BY created_ms LIMIT ?2)",
-                 VALUES(INT(until_ms), INT(max)), err))
+                 " WHERE origin = ?1 AND used_ms = 0 AND created_ms <= ?2"
+                 " ORDER BY created_ms LIMIT ?3)",
+                 VALUES(TEXT(origin), INT(until_ms), INT(max)), err))
         return false;
     *out_n = sqlite3_changes(s->db->os);
     return true;

@@ -78,12 +78,14 @@ NODISCARD bool auth_store_clients(struct auth_store *s, struct arena *a,
                                   struct error *err);
 NODISCARD bool auth_store_client_delete(struct auth_store *s, struct str id, bool *out_was,
                                         struct error *err);
-/* How many registered themselves. */
-NODISCARD bool auth_store_clients_count(struct auth_store *s, int64_t *out, struct error *err);
-/* Makes room: removes up to max clients that registered themselves until then and never got a token, the oldest
+/* How many there are of an origin. */
+NODISCARD bool auth_store_clients_count(struct auth_store *s, struct str origin, int64_t *out,
+                                        struct error *err);
+/* Makes room: removes up to max clients of an origin that came until then and never got a token, the oldest
  * first. */
-NODISCARD bool auth_store_clients_evict(struct auth_store *s, int64_t until_ms, int max,
-                                        int64_t *out_n, struct error *err);
+NODISCARD bool auth_store_clients_evict(struct auth_store *s, struct str origin,
+                                        int64_t until_ms, int max, int64_t *out_n,
+                                        struct error *err);
 
 struct stored_consent {
     struct str account, client, redirect_uri, scopes, spaces, resource;

@@ -291,6 +291,39 @@ TEST(a_remembered_consent_is_asked_again_when_more_is_asked_for)
     CHECK_INT(world_authorize(&w, &q, &w.owner).step, AUTH_CONSENT);
 }
 
+TEST(documents_that_nobody_uses_make_room)
+{
+    struct net net = net_of(GOOD);
+    AUTO(world_deinit)
+    struct world w;
+    struct asking q = {.client = URL};
+    struct auth_page page;
+    struct error err = {0};
+    int64_t n;
+
+    world_of(&w, &net);
+    for (int i = 0; i < AUTH_CLIENTS_MAX; i++)
+        CHECK_OK(auth_store_client_put(w.x->store,
+                                       &(struct stored_client){
+                                           .id = arena_printf(&w.a, "https://x.example/%d", i),
+                                           .origin = STR("document"),
+                                           .created_ms = START_MS},
+                                       &err),
+                 err);
+    page = world_authorize(&w, &q, &w.owner);
+    CHECK_INT(page.step, AUTH_ERROR_PAGE);
+    CHECK_INT(page.status, 503);
+    q.client = HOSTED;
+    net.is_down = true;
+    CHECK_INT(world_authorize(&w, &q, &w.owner).step, AUTH_CONSENT);
+    q.client = URL;
+    net.is_down = false;
+    w.r.now_ms += (int64_t)3600 * 1000;
+    CHECK_INT(world_authorize(&w, &q, &w.owner).step, AUTH_CONSENT);
+    CHECK_OK(auth_store_clients_count(w.x->store, STR("document"), &n, &err), err);
+    CHECK(n < AUTH_CLIENTS_MAX);
+}
+
 static void take_back_by_hand(struct world *w, const char *code, struct str refresh)
 {
     const struct auth_grant *list;
