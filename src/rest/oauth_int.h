@@ -52,7 +52,8 @@ void visit_log(const struct visit *v, const char *event, const char *fmt, ...) P
 
 visit_handle page_authorize_get, page_authorize_post, page_login_get, page_login_post,
     page_welcome_get, page_welcome_post, page_logout_post;
-bool page_authorize_admit(struct visit *v); /* false: answered, there were too many */
+/* What strangers ask for that costs a place on the pool. False: answered, there were too many. */
+bool page_admit(struct visit *v);
 bool page_authorize_is_slow(struct visit *v);
 bool page_authorize_post_is_slow(struct visit *v); /* it may be a log-in too */
 bool page_password_is_slow(struct visit *v); /* always: hashing takes a tenth of a second */

@@ -516,11 +516,12 @@ static void log_step(struct visit *v, const char *event, const struct auth_page 
 }
 
 /* Here, not where the page is made, so that those over their limit take no place on the pool. */
-bool page_authorize_admit(struct visit *v)
+bool page_admit(struct visit *v)
 {
     struct auth_session *who;
     struct auth_page page = {0};
     struct error err = {0};
+    char path[LOG_QUOTE_MAX];
 
     if (!find_session(v, &who, &err)) {
         page_say_failure(v, &err);
@@ -529,7 +530,7 @@ bool page_authorize_admit(struct visit *v)
     if (who || auth_may_authorize(v->site->options.auth, &v->ask, &page))
         return true;
     show_step(v, &page, NULL);
-    log_step(v, "oauth.authorize", &page);
+    visit_log(v, "oauth.limited", "path=%s", log_quote(v->path, path));
     return false;
 }
 
