@@ -71,9 +71,12 @@
 #define AUTH_PROVIDER_TIMEOUT_MS 10000
 
 /* Rates: so many at once, and so many a second after that. limits.c says why these. */
-#define AUTH_LIMIT_KEYS_MAX        4096 /* addresses, clients or grants that each remembers */
-#define AUTH_CREDENTIALS_BURST     100  /* wrong tokens or keys from one address */
-#define AUTH_CREDENTIALS_PER_S     1.0
+#define AUTH_LIMIT_KEYS_MAX    4096 /* addresses, clients or grants that each remembers */
+#define AUTH_CREDENTIALS_BURST 100  /* wrong tokens or keys from one address */
+#define AUTH_CREDENTIALS_PER_S 1.0
+#define AUTH_KEY_GUESSES_BURST                                                                 \
+    100 /* those that could only be MCP_API_KEY; being right clears nothing */
+#define AUTH_KEY_GUESSES_PER_S     1.0
 #define AUTH_WRONG_BURST           60 /* wrong clients, codes, refresh tokens from one address */
 #define AUTH_WRONG_PER_S           1.0
 #define AUTH_WRONG_CLIENT_BURST    20 /* the same of one client there */

@@ -124,6 +124,7 @@ struct signing_key {
 
 enum limit {
     LIMIT_CREDENTIALS,
+    LIMIT_KEY_GUESSES,
     LIMIT_WRONG,
     LIMIT_WRONG_CLIENT,
     LIMIT_GRANT,

@@ -404,25 +404,45 @@ static enum auth_verdict check_text(struct auth *x, const struct auth_request *r
     return AUTH_MALFORMED;
 }
 
+static bool is_like_token(struct str text)
+{
+    struct str head, rest;
+
+    return str_starts(text, STR(PREFIX_API_KEY)) ||
+           (str_cut(text, '.', &head, &rest) && str_cut(rest, '.', &head, &rest));
+}
+
+/* It could only be MCP_API_KEY. */
+static bool is_key_guess(const struct auth *x, struct str text)
+{
+    return x->options.api_key.len &&
+           (!is_like_token(text) || is_like_token(x->options.api_key));
+}
+
 /* The same within what one address may get wrong. */
 static enum auth_verdict check_in_time(struct auth *x, const struct auth_request *r,
                                        struct str text, struct auth_principal *out,
                                        const char **why)
 {
     enum auth_verdict verdict;
+    bool is_guess = is_key_guess(x, text);
     int unused;
 
     if (!r->payer.len)
         return check_text(x, r, text, out, why);
-    if (!limit_has(x, r, LIMIT_CREDENTIALS, r->payer, &unused)) {
+    if (!limit_has(x, r, LIMIT_CREDENTIALS, r->payer, &unused) ||
+        (is_guess && !limit_has(x, r, LIMIT_KEY_GUESSES, r->payer, &unused))) {
         *why = "too many wrong credentials from this address; try again later";
         return AUTH_LIMITED;
     }
     verdict = check_text(x, r, text, out, why);
-    if (verdict == AUTH_OK)
+    if (verdict == AUTH_OK) {
         limit_forget(x, LIMIT_CREDENTIALS, r->payer);
-    else if (verdict == AUTH_INVALID || verdict == AUTH_MALFORMED)
+    } else if (verdict == AUTH_INVALID || verdict == AUTH_MALFORMED) {
         (void)limit_take(x, r, LIMIT_CREDENTIALS, r->payer, &unused);
+        if (is_guess)
+            (void)limit_take(x, r, LIMIT_KEY_GUESSES, r->payer, &unused);
+    }
     return verdict;
 }
 

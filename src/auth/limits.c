@@ -8,7 +8,8 @@
  * such ones have no payer, and are never refused for what others did. An answer of theirs must also stay what it
  * is: a client that reads 429 for a token that is gone would try for ever instead of asking its person again.
  * For all others being right clears what is counted against an address and a client, so that only those who are
- * wrong wait, and their neighbours at most until the next token of the bucket.
+ * wrong wait, and their neighbours at most until the next token of the bucket. Guesses at MCP_API_KEY are not cleared:
+ * else whoever has any token of his own could go on for ever.
  *
  * By client or grant, from wherever: what is right and costs a commit to disk.
  *
@@ -23,6 +24,7 @@ static const struct {
     double per_s, burst;
 } rates[N_LIMITS] = {
     [LIMIT_CREDENTIALS] = {AUTH_CREDENTIALS_PER_S, AUTH_CREDENTIALS_BURST},
+    [LIMIT_KEY_GUESSES] = {AUTH_KEY_GUESSES_PER_S, AUTH_KEY_GUESSES_BURST},
     [LIMIT_WRONG] = {AUTH_WRONG_PER_S, AUTH_WRONG_BURST},
     [LIMIT_WRONG_CLIENT] = {AUTH_WRONG_CLIENT_PER_S, AUTH_WRONG_CLIENT_BURST},
     [LIMIT_GRANT] = {AUTH_GRANT_PER_S, AUTH_GRANT_BURST},

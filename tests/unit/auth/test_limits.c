@@ -265,10 +265,39 @@ TEST(keys_cannot_be_tried_at_will)
     w.r.payer = STR("203.0.113.40");
     w.r.now_ms += 1000;
     CHECK_INT(check_key(&w, KEY), AUTH_OK);
-    CHECK_INT(keys_until_limit(&w, "203.0.113.40"),
-              AUTH_CREDENTIALS_BURST); /* it was cleared */
+    CHECK_INT(keys_until_limit(&w, "203.0.113.40"), 1);
     CHECK_INT(keys_until_limit(&w, SHARED), 500);
     CHECK_INT(check_key(&w, KEY), AUTH_OK);
+}
+
+/* Each good token used to clear what was counted, so that its owner could guess for ever. */
+TEST(a_good_token_clears_what_was_wrong_but_guesses_at_the_key)
+{
+    static const struct {
+        const char *wrong;
+        int n;
+    } rows[] = {
+        {"guess", AUTH_KEY_GUESSES_BURST},
+        {"gu.ess", AUTH_KEY_GUESSES_BURST},
+        {"a.b.c", 500}, /* a token that has ended, perhaps */
+        {PREFIX_API_KEY "x", 500},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO(world_deinit) struct world w;
+        struct str token;
+        int n = 0;
+
+        world_init(&w, &(struct auth_options){.api_key = STR(KEY)});
+        token = world_access(&w);
+        while (n < 500 && check_key(&w, rows[i].wrong) == AUTH_INVALID) {
+            n++;
+            CHECK_INT(world_check(&w, token, NULL), AUTH_OK);
+        }
+        CHECK_INT(n, rows[i].n);
+        CHECK_INT(world_check(&w, token, NULL), AUTH_OK);
+        CHECK_INT(check_key(&w, KEY), n < 500 ? AUTH_LIMITED : AUTH_OK);
+    }
 }
 
 TEST(who_may_ask_about_tokens_asks_so_often)
