@@ -3,7 +3,8 @@
  *
  * Guessing. Each failure of a name makes the next try of that name wait longer, up to a minute, and each failure
  * from an address up to a quarter of an hour; both are kept in the database, so that several processes and
- * restarts count together. A try counts before the password is looked at, so that many at once gain nothing.
+ * restarts count together. A try counts, under both, before the password is looked at, and in one step with looking at
+ * the waits, so that many at once gain nothing; a right one is taken back.
  * A name that does not exist counts, waits and takes time like one that does.
  *
  * The wait of a name is short, so that nobody can lock its person out for long.
@@ -124,50 +125,57 @@ static int64_t wait_ms(int64_t n, int n_free, int64_t max_s)
     return (doublings > 20 ? max_s : MIN((int64_t)1 << doublings, max_s)) * 1000;
 }
 
-static bool wait_of(struct auth *x, const struct auth_request *r, struct str what, int n_free,
-                    int64_t max_s, int64_t *out_ms, struct error *err)
+static int64_t wait_of(const struct auth_request *r, const struct stored_attempt *x, int n_free,
+                       int64_t max_s)
 {
-    int64_t n, last_ms;
-
-    if (!auth_store_attempts(x->store, what, r->now_ms - FORGET_MS, &n, &last_ms, err))
-        return false;
-    *out_ms = MAX(last_ms + wait_ms(n, n_free, max_s) - r->now_ms, (int64_t)0);
-    if (n < n_free)
-        *out_ms = 0;
-    return true;
+    return x->n < n_free
+               ? 0
+               : MAX(x->last_ms + wait_ms(x->n, n_free, max_s) - r->now_ms, (int64_t)0);
 }
 
-struct guess { /* what a try is counted under */
-    struct str name, address;
+enum { GUESS_NAME, GUESS_ADDRESS, N_GUESS };
+struct guess { /* what a try is counted under, as it was before */
+    struct stored_attempt by[N_GUESS];
 };
 
 static struct guess guess_of(const struct auth_request *r, struct str name)
 {
-    return (struct guess){
-        arena_printf(r->arena, "a:" STR_FMT, STR_ARG(name)),
-        arena_printf(r->arena, "p:" STR_FMT, STR_ARG(r->payer.len ? r->payer : r->peer))};
+    struct guess g = {0};
+
+    g.by[GUESS_NAME].what = arena_printf(r->arena, "a:" STR_FMT, STR_ARG(name));
+    g.by[GUESS_ADDRESS].what =
+        arena_printf(r->arena, "p:" STR_FMT, STR_ARG(r->payer.len ? r->payer : r->peer));
+    return g;
 }
 
 /* Counts the try. *out_wait_s over 0: it may not be made. */
-static bool begin_guess(struct auth *x, const struct auth_request *r, const struct guess *g,
+static bool begin_guess(struct auth *x, const struct auth_request *r, struct guess *g,
                         int *out_wait_s, struct error *err)
 {
-    int64_t name_ms, address_ms;
+    int64_t since_ms = r->now_ms - FORGET_MS, name_ms, address_ms;
+    bool is_counted = false;
 
-    if (!wait_of(x, r, g->name, NAME_FREE, NAME_MAX_S, &name_ms, err) ||
-        !wait_of(x, r, g->address, ADDRESS_FREE, ADDRESS_MAX_S, &address_ms, err))
-        return false;
-    *out_wait_s = (int)((MAX(name_ms, address_ms) + 999) / 1000);
-    return *out_wait_s > 0 ||
-           auth_store_attempt_add(x->store, g->name, r->now_ms, r->now_ms - FORGET_MS, err);
+    while (!is_counted) { /* else somebody was faster, and is counted */
+        for (size_t i = 0; i < N_GUESS; i++) {
+            if (!auth_store_attempts(x->store, since_ms, &g->by[i], err))
+                return false;
+        }
+        name_ms = wait_of(r, &g->by[GUESS_NAME], NAME_FREE, NAME_MAX_S);
+        address_ms = wait_of(r, &g->by[GUESS_ADDRESS], ADDRESS_FREE, ADDRESS_MAX_S);
+        *out_wait_s = (int)((MAX(name_ms, address_ms) + 999) / 1000);
+        if (*out_wait_s > 0)
+            return true;
+        if (!auth_store_attempts_add(x->store, g->by, N_GUESS, r->now_ms, since_ms, &is_counted,
+                                     err))
+            return false;
+    }
+    return true;
 }
 
-static bool end_guess(struct auth *x, const struct auth_request *r, const struct guess *g,
-                      bool was_right, struct error *err)
+static bool end_guess(struct auth *x, const struct guess *g, bool was_right, struct error *err)
 {
-    return was_right ? auth_store_attempts_clear(x->store, g->name, err)
-                     : auth_store_attempt_add(x->store, g->address, r->now_ms,
-                                              r->now_ms - FORGET_MS, err);
+    return !was_right || auth_store_attempts_clear(x->store, g->by[GUESS_NAME].what,
+                                                   &g->by[GUESS_ADDRESS], err);
 }
 
 /* -- log-in ------------------------------------------------------------------------------------ */
@@ -192,7 +200,7 @@ static bool finish_login(struct auth *x, const struct auth_request *r, const str
                          const struct stored_account *p, enum auth_login_result *out,
                          struct str *out_token, struct error *err)
 {
-    if (!end_guess(x, r, g, p != NULL, err))
+    if (!end_guess(x, g, p != NULL, err))
         return false;
     if (p && !session_open(x, r, p->name, out_token, err))
         return false;

@@ -249,34 +249,73 @@ bool auth_store_session_delete(struct auth_store *s, struct str hash, struct err
 
 /* -- failures ---------------------------------------------------------------------------------- */
 
-bool auth_store_attempts(struct auth_store *s, struct str what, int64_t since_ms,
-                         int64_t *out_n, int64_t *out_last_ms, struct error *err)
+static bool read_attempts(struct db *db, int64_t since_ms, struct stored_attempt *x,
+                          struct error *err)
 {
-    MUTEX_SCOPE(&s->lock);
     AUTO_STMT q = {0};
     bool has_row;
 
-    if (!auth_ask(s->db, "SELECT n, last_ms FROM attempt WHERE what = ?1 AND last_ms > ?2",
-                  VALUES(TEXT(what), INT(since_ms)), &q, err) ||
-        !db_step(s->db, q.os, &has_row, "count failures", err))
+    if (!auth_ask(db, "SELECT n, last_ms FROM attempt WHERE what = ?1 AND last_ms > ?2",
+                  VALUES(TEXT(x->what), INT(since_ms)), &q, err) ||
+        !db_step(db, q.os, &has_row, "count failures", err))
         return false;
-    *out_n = has_row ? sqlite3_column_int64(q.os, 0) : 0;
-    *out_last_ms = has_row ? sqlite3_column_int64(q.os, 1) : 0;
+    x->n = has_row ? sqlite3_column_int64(q.os, 0) : 0;
+    x->last_ms = has_row ? sqlite3_column_int64(q.os, 1) : 0;
     return true;
 }
 
-bool auth_store_attempt_add(struct auth_store *s, struct str what, int64_t now_ms,
-                            int64_t since_ms, struct error *err)
+bool auth_store_attempts(struct auth_store *s, int64_t since_ms, struct stored_attempt *x,
+                         struct error *err)
 {
-    return auth_do_alone(s, "note a failure",
-                         "INSERT INTO attempt (what, n, last_ms) VALUES (?1, 1, ?2)"
-                         " ON CONFLICT (what) DO UPDATE"
-                         " SET n = iif(last_ms > ?3, n + 1, 1), last_ms = ?2",
-                         VALUES(TEXT(what), INT(now_ms), INT(since_ms)), err);
+    MUTEX_SCOPE(&s->lock);
+
+    return read_attempts(s->db, since_ms, x, err);
 }
 
-bool auth_store_attempts_clear(struct auth_store *s, struct str what, struct error *err)
+static bool add_attempt(struct db *db, struct str what, int64_t now_ms, int64_t since_ms,
+                        struct error *err)
 {
-    return auth_do_alone(s, "forget failures", "DELETE FROM attempt WHERE what = ?1",
-                         VALUES(TEXT(what)), err);
+    return auth_do(db, "note a failure",
+                   "INSERT INTO attempt (what, n, last_ms) VALUES (?1, 1, ?2)"
+                   " ON CONFLICT (what) DO UPDATE"
+                   " SET n = iif(last_ms > ?3, n + 1, 1), last_ms = ?2",
+                   VALUES(TEXT(what), INT(now_ms), INT(since_ms)), err);
+}
+
+bool auth_store_attempts_add(struct auth_store *s, const struct stored_attempt *seen, size_t n,
+                             int64_t now_ms, int64_t since_ms, bool *out_ok, struct error *err)
+{
+    AUTO_AUTH_CHANGE c = {0};
+
+    if (!auth_change_begin(s, &c, err))
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        struct stored_attempt now = {.what = seen[i].what};
+
+        if (!read_attempts(c.db, since_ms, &now, err))
+            return false;
+        if (now.n != seen[i].n || now.last_ms != seen[i].last_ms) {
+            *out_ok = false;
+            return true;
+        }
+        if (!add_attempt(c.db, seen[i].what, now_ms, since_ms, err))
+            return false;
+    }
+    *out_ok = true;
+    return auth_change_commit(&c, err);
+}
+
+bool auth_store_attempts_clear(struct auth_store *s, struct str what,
+                               const struct stored_attempt *counted, struct error *err)
+{
+    AUTO_AUTH_CHANGE c = {0};
+
+    return auth_change_begin(s, &c, err) &&
+           auth_do(c.db, "forget failures", "DELETE FROM attempt WHERE what = ?1",
+                   VALUES(TEXT(what)), err) &&
+           auth_do(c.db, "forget a failure",
+                   "UPDATE attempt SET n = n - 1, last_ms = iif(n = ?2 + 1, ?3, last_ms)"
+                   " WHERE what = ?1 AND n > 0",
+                   VALUES(TEXT(counted->what), INT(counted->n), INT(counted->last_ms)), err) &&
+           auth_change_commit(&c, err);
 }

@@ -175,13 +175,21 @@ NODISCARD bool auth_store_visit_take(struct auth_store *s, struct arena *a, stru
                                      int64_t now_ms, struct stored_visit **out,
                                      struct error *err);
 
-/* Failures of `what`. *out_n: how many there were before this call; those that lie back forget_ms
- * count no more. */
-NODISCARD bool auth_store_attempts(struct auth_store *s, struct str what, int64_t since_ms,
-                                   int64_t *out_n, int64_t *out_last_ms, struct error *err);
-NODISCARD bool auth_store_attempt_add(struct auth_store *s, struct str what, int64_t now_ms,
-                                      int64_t since_ms, struct error *err);
+struct stored_attempt { /* tries under one name */
+    struct str what;
+    int64_t n, last_ms;
+};
+/* Fills in n and last_ms of x->what; those that lie back to since_ms count no more. */
+NODISCARD bool auth_store_attempts(struct auth_store *s, int64_t since_ms,
+                                   struct stored_attempt *x, struct error *err);
+/* Counts one more of each of seen[n], unless one has changed since it was read: then *out_ok is false, and none is
+ * counted. */
+NODISCARD bool auth_store_attempts_add(struct auth_store *s, const struct stored_attempt *seen,
+                                       size_t n, int64_t now_ms, int64_t since_ms, bool *out_ok,
+                                       struct error *err);
+/* Forgets all of `what`, and the last one of counted: as it was when it was read. */
 NODISCARD bool auth_store_attempts_clear(struct auth_store *s, struct str what,
+                                         const struct stored_attempt *counted,
                                          struct error *err);
 
 /* -- grants (auth_grants.c) -------------------------------------------------------------------- */

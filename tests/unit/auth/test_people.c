@@ -336,4 +336,58 @@ TEST(the_database_holds_no_secret)
     }
 }
 
+#define CROWD 24
+
+struct crowd {
+    struct world *w;
+    enum auth_login_result results[CROWD];
+};
+
+static void try_one(void *ctx, size_t i)
+{
+    struct crowd *c = ctx;
+    AUTO_ARENA a = {0};
+    struct auth_request r = c->w->r;
+    struct error err = {0};
+    struct str token;
+    int wait_s;
+
+    r.arena = &a;
+    if (!auth_login(c->w->x, &r, arena_printf(&a, "nobody%zu", i), STR("wrong"), &c->results[i],
+                    &token, &wait_s, &err))
+        c->results[i] = AUTH_LOGIN_OK;
+}
+
+/* A try used to be counted for its address when it was over, so that as many more were made as ran at once. */
+TEST(many_tries_at_once_gain_nothing)
+{
+    WORLD(w);
+    struct crowd c = {.w = &w};
+    int counts[3] = {0};
+
+    parallel_for(6, CROWD, try_one, &c);
+    for (size_t i = 0; i < CROWD; i++)
+        counts[c.results[i]]++;
+    CHECK_INT(counts[AUTH_LOGIN_OK], 0);
+    CHECK_INT(counts[AUTH_LOGIN_WRONG], 10);
+    CHECK_INT(counts[AUTH_LOGIN_WAIT], CROWD - 10);
+}
+
+TEST(who_is_right_does_not_pay_for_it)
+{
+    WORLD(w);
+    struct error err = {0};
+    struct stored_attempt x = {.what = STR("p:203.0.113.10")};
+    struct str token;
+    int wait_s;
+
+    add(&w, "eve");
+    CHECK_INT(log_in(&w, "eve", "wrong", &token, &wait_s), AUTH_LOGIN_WRONG);
+    w.r.now_ms += 1000;
+    CHECK_INT(log_in(&w, "eve", PASSWORD, &token, &wait_s), AUTH_LOGIN_OK);
+    CHECK_OK(auth_store_attempts(w.x->store, 0, &x, &err), err);
+    CHECK_INT(x.n, 1);
+    CHECK_INT(x.last_ms, START_MS);
+}
+
 TEST_MAIN()
