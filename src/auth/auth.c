@@ -2,7 +2,8 @@
  * auth.c - opening, signing keys, random tokens, and the form of answers.
  *
  * Signing keys follow the database: another process may rotate them. A key that was loaded stays in memory
- * until the end, so that whoever signs with it needs no lock.
+ * until the end, so that whoever signs with it needs no lock. Where a key is configured it alone signs; those in
+ * the database are retired then, and one that some other process adds is not trusted.
  */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "auth/auth_int.h"
@@ -76,6 +77,8 @@ static bool take_key(struct auth *x, const struct stored_signing_key *stored, st
     struct signing_key *k = find_key(x, stored->kid);
     struct signing_key fresh = {0};
 
+    if (x->options.private_key.len && !stored->retired_ms)
+        return true;
     if (!k) {
         if (!crypto_key_load(stored->pem, &fresh.key, err))
             return error_wrap(err, "signing key");
@@ -84,7 +87,7 @@ static bool take_key(struct auth *x, const struct stored_signing_key *stored, st
     }
     k->until_ms = stored->retired_ms ? stored->until_ms : 0;
     k->is_gone = false;
-    if (!stored->retired_ms && !x->options.private_key.len)
+    if (!stored->retired_ms)
         x->active = (size_t)(k - x->keys.ptr);
     return true;
 }
@@ -145,14 +148,19 @@ bool keys_find(struct auth *x, struct str kid, int64_t now_ms, struct crypto_key
     return true;
 }
 
+/* Until the last token that a key has signed is past. */
+static int64_t overlap_ms(const struct auth *x)
+{
+    return x->options.access_token_ms + AUTH_LEEWAY_MS;
+}
+
 static bool add_key(struct auth *x, int64_t now_ms, bool is_first, struct error *err)
 {
     AUTO_ARENA a = {0};
     struct crypto_key *key = crypto_key_new();
     const struct stored_signing_key stored = {crypto_key_id(key), crypto_key_pem(&a, key),
                                               now_ms, 0, 0};
-    bool is_ok = auth_store_signing_key_add(
-        x->store, &stored, x->options.access_token_ms + AUTH_LEEWAY_MS, is_first, err);
+    bool is_ok = auth_store_signing_key_add(x->store, &stored, overlap_ms(x), is_first, err);
 
     crypto_key_free(key);
     return is_ok;
@@ -218,7 +226,9 @@ static bool open_keys(struct auth *x, struct error *err)
     if (!crypto_key_load(x->options.private_key, &first.key, err))
         return error_wrap(err, "MCP_OAUTH_PRIVATE_KEY");
     VEC_PUSH(&x->keys, first);
-    return keys_active(x, x->options.now_ms, &key, err);
+    return auth_store_signing_keys_retire(x->store, x->options.now_ms,
+                                          x->options.now_ms + overlap_ms(x), err) &&
+           keys_active(x, x->options.now_ms, &key, err);
 }
 
 static bool open_secret(struct auth *x, struct error *err)

@@ -134,6 +134,21 @@ static bool has_signing_key(struct db *db, bool *out, struct error *err)
            db_step(db, q.os, out, "look for a signing key", err);
 }
 
+static bool retire_keys(struct db *db, int64_t now_ms, int64_t until_ms, struct error *err)
+{
+    return auth_do(db, "retire a signing key",
+                   "UPDATE signing_key SET retired_ms = ?1, until_ms = ?2 WHERE retired_ms = 0",
+                   VALUES(INT(now_ms), INT(until_ms)), err);
+}
+
+bool auth_store_signing_keys_retire(struct auth_store *s, int64_t now_ms, int64_t until_ms,
+                                    struct error *err)
+{
+    MUTEX_SCOPE(&s->lock);
+
+    return retire_keys(s->db, now_ms, until_ms, err);
+}
+
 bool auth_store_signing_key_add(struct auth_store *s, const struct stored_signing_key *k,
                                 int64_t overlap_ms, bool is_first, struct error *err)
 {
@@ -144,9 +159,7 @@ bool auth_store_signing_key_add(struct auth_store *s, const struct stored_signin
         return false;
     if (is_first && has_one) /* another process was faster */
         return true;
-    return auth_do(c.db, "retire a signing key",
-                   "UPDATE signing_key SET retired_ms = ?1, until_ms = ?2 WHERE retired_ms = 0",
-                   VALUES(INT(k->created_ms), INT(k->created_ms + overlap_ms)), err) &&
+    return retire_keys(c.db, k->created_ms, k->created_ms + overlap_ms, err) &&
            auth_do(c.db, "keep a signing key",
                    "INSERT INTO signing_key (kid, pem, created_ms, retired_ms, until_ms)"
                    " VALUES (?1, ?2, ?3, 0, 0)",

@@ -292,6 +292,9 @@ struct stored_signing_key {
 NODISCARD bool auth_store_signing_keys(struct auth_store *s, struct arena *a, int64_t now_ms,
                                        const struct stored_signing_key **out, size_t *out_n,
                                        struct error *err);
+/* Those that sign sign no more, and are good until until_ms. */
+NODISCARD bool auth_store_signing_keys_retire(struct auth_store *s, int64_t now_ms,
+                                              int64_t until_ms, struct error *err);
 /* Adds k and retires those before until k->created_ms + overlap_ms. is_first: only if there is none. */
 NODISCARD bool auth_store_signing_key_add(struct auth_store *s,
                                           const struct stored_signing_key *k,

@@ -317,6 +317,40 @@ TEST(a_configured_key_signs)
     crypto_key_free(key);
 }
 
+static size_t n_published(struct world *w)
+{
+    struct auth_answer d = {0};
+    AUTO_JSON *j = NULL;
+
+    CHECK(auth_document(w->x, &w->r, STR("/oauth/jwks"), &d));
+    CHECK(json_parse(d.body, &j, NULL));
+    return json_array_size(json_object_get(j, "keys"));
+}
+
+/* Keys that were made before one was configured used to be trusted and published for ever. */
+TEST(a_configured_key_retires_those_that_were_made)
+{
+    WORLD(w);
+    AUTO_ARENA a = {0};
+    struct crypto_key *key = crypto_key_new();
+    struct str token = world_access(&w);
+    struct error err = {0};
+
+    auth_close(w.x);
+    w.options.private_key = crypto_key_pem(&a, key);
+    w.x = world_open_again(&w);
+    CHECK_INT(world_check(&w, token, NULL), AUTH_OK);
+    CHECK_INT(n_published(&w), 2);
+    CHECK_OK(auth_store_signing_key_add(
+                 w.x->store, &(struct stored_signing_key){.kid = STR("x"), .pem = STR("x")}, 0,
+                 false, &err),
+             err); /* of a process that is configured otherwise: not even looked at */
+    CHECK_INT(n_published(&w), 2);
+    w.r.now_ms += w.x->options.access_token_ms + AUTH_LEEWAY_MS;
+    CHECK_INT(n_published(&w), 1);
+    crypto_key_free(key);
+}
+
 TEST(an_unusable_key_stops_the_start)
 {
     WORLD(w);
