@@ -186,41 +186,49 @@ bool auth_store_secret(struct auth_store *s, struct arena *a, struct str name, s
 
 /* -- upkeep ------------------------------------------------------------------------------------ */
 
+struct broom {
+    const char *sql; /* ?1, and ?2 where it has one */
+    struct value values[2];
+    size_t n;
+};
+
+/* Each statement by itself, so that nobody waits for all of them. The audit is read from its old end up to the first row
+ * that stays: it is by far the longest, and has no index by time. */
 bool auth_store_tidy(struct auth_store *s, const struct auth_store_ages *x, struct error *err)
 {
-    const struct value now = INT(x->now_ms);
-    AUTO_AUTH_CHANGE c = {0};
-    const char *what = "remove what has expired";
+    const struct value now = INT(x->now_ms), unused = INT(x->now_ms - x->unused_ms);
+    const struct broom brooms[] = {
+        {"DELETE FROM link WHERE expires_ms <= ?1", {now}, 1},
+        {"DELETE FROM session WHERE expires_ms <= ?1", {now}, 1},
+        {"DELETE FROM visit WHERE expires_ms <= ?1", {now}, 1},
+        {"DELETE FROM code WHERE expires_ms <= ?1", {INT(x->now_ms - x->code_ms)}, 1},
+        {"DELETE FROM access_token WHERE expires_ms <= ?1", {now}, 1},
+        {"DELETE FROM refresh_token WHERE expires_ms <= ?1", {now}, 1},
+        {"DELETE FROM family WHERE expires_ms <= ?1"
+         " OR (NOT EXISTS (SELECT 1 FROM access_token t WHERE t.family = family.id)"
+         " AND NOT EXISTS (SELECT 1 FROM refresh_token t WHERE t.family = family.id))",
+         {now},
+         1},
+        {"DELETE FROM attempt WHERE last_ms <= ?1", {unused}, 1},
+        {"DELETE FROM client WHERE origin <> 'owner' AND"
+         " CASE used_ms WHEN 0 THEN created_ms <= ?1 ELSE used_ms <= ?2 END",
+         {unused, INT(x->now_ms - x->idle_ms)},
+         2},
+        {"DELETE FROM signing_key WHERE retired_ms > 0 AND until_ms <= ?1", {now}, 1},
+        {"DELETE FROM audit WHERE seq <"
+         " coalesce((SELECT seq FROM audit WHERE at_ms > ?1 ORDER BY seq LIMIT 1),"
+         " (SELECT max(seq) + 1 FROM audit))",
+         {INT(x->now_ms - x->audit_ms)},
+         1},
+    };
 
-    return auth_change_begin(s, &c, err) &&
-           auth_do(c.db, what, "DELETE FROM link WHERE expires_ms <= ?1", VALUES(now), err) &&
-           auth_do(c.db, what, "DELETE FROM session WHERE expires_ms <= ?1", VALUES(now),
-                   err) &&
-           auth_do(c.db, what, "DELETE FROM visit WHERE expires_ms <= ?1", VALUES(now), err) &&
-           auth_do(c.db, what, "DELETE FROM code WHERE expires_ms <= ?1",
-                   VALUES(INT(x->now_ms - x->code_ms)), err) &&
-           auth_do(c.db, what, "DELETE FROM access_token WHERE expires_ms <= ?1", VALUES(now),
-                   err) &&
-           auth_do(c.db, what, "DELETE FROM refresh_token WHERE expires_ms <= ?1", VALUES(now),
-                   err) &&
-           auth_do(
-               c.db, what,
-               "DELETE FROM family WHERE expires_ms <= ?1"
-               " OR (NOT EXISTS (SELECT 1 FROM access_token t WHERE t.family = family.id)"
-               " AND NOT EXISTS (SELECT 1 FROM refresh_token t WHERE t.family = family.id))",
-               VALUES(now), err) &&
-           auth_do(c.db, what, "DELETE FROM attempt WHERE last_ms <= ?1",
-                   VALUES(INT(x->now_ms - x->unused_ms)), err) &&
-           auth_do(c.db, what,
-                   "DELETE FROM client WHERE origin <> 'owner' AND"
-                   " CASE used_ms WHEN 0 THEN created_ms <= ?1 ELSE used_ms <= ?2 END",
-                   VALUES(INT(x->now_ms - x->unused_ms), INT(x->now_ms - x->idle_ms)), err) &&
-           auth_do(c.db, what,
-                   "DELETE FROM signing_key WHERE retired_ms > 0 AND until_ms <= ?1",
-                   VALUES(now), err) &&
-           auth_do(c.db, what, "DELETE FROM audit WHERE at_ms <= ?1",
-                   VALUES(INT(x->now_ms - x->audit_ms)), err) &&
-           auth_change_commit(&c, err);
+    for (size_t i = 0; i < COUNT(brooms); i++) {
+        const struct values values = {brooms[i].values, brooms[i].n};
+
+        if (!auth_do_alone(s, "remove what has expired", brooms[i].sql, values, err))
+            return false;
+    }
+    return true;
 }
 
 bool auth_store_log(struct auth_store *s, const struct stored_event *e, struct error *err)

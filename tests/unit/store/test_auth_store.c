@@ -289,6 +289,32 @@ TEST(there_is_always_an_owner)
     CHECK_INT(err.kind, ERROR_NOT_FOUND);
 }
 
+/* The whole audit used to be read each time. What was written while the clock was wrong goes when its neighbours do. */
+TEST(the_audit_loses_its_old_end)
+{
+    static const struct {
+        int64_t now_ms;
+        size_t n;
+    } rows[] = {{1100, 5}, {1101, 4}, {1260, 3}, {1301, 1}, {1399, 1}, {1400, 0}};
+    static const int64_t times[] = {101, 200, 301, 250, 400};
+    FIXTURE(f);
+    struct error err = {0};
+
+    for (size_t i = 0; i < COUNT(times); i++)
+        CHECK_OK(auth_store_log(
+                     f.s, &(struct stored_event){.at_ms = times[i], .event = STR("x")}, &err),
+                 err);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct auth_store_ages ages = {rows[i].now_ms, 1000, 1000, 1000, 1000};
+        const struct stored_event *list;
+        size_t n;
+
+        CHECK_OK(auth_store_tidy(f.s, &ages, &err), err);
+        CHECK_OK(auth_store_audit(f.s, &f.a, 0, 100, &list, &n, &err), err);
+        CHECK_INT(n, rows[i].n);
+    }
+}
+
 TEST(what_has_expired_goes)
 {
     FIXTURE(f);
