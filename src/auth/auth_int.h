@@ -256,7 +256,8 @@ NODISCARD bool metadata_read(struct auth *x, struct arena *a, const json_t *j,
 
 bool cimd_is_id(struct str client_id); /* it is an https URL, good or bad */
 bool cimd_is_builtin(struct str client_id);
-/* Of a stored record, a fetch, or the built-in records. INVALID: for the page; else as usual. */
+/* Of a stored record, a fetch, or the built-in records. For the page: INVALID, the document is none; NOT_FOUND, it cannot
+ * be had; LIMIT, not now. Else as usual. */
 NODISCARD bool cimd_client(struct auth *x, const struct auth_request *r, struct str url,
                            struct stored_client **out, struct error *err);
 NODISCARD bool cimd_document_read(struct auth *x, struct arena *a, struct str url,

@@ -32,21 +32,34 @@ static bool show_error(struct auth_page *out, int status, const char *error, str
     return false;
 }
 
+/* What is wrong with the client's document is for the person to read; what is wrong with us is for the log. */
 static bool fail_page(const struct auth_request *r, const struct error *err,
                       struct auth_page *out)
 {
+    struct str text = arena_dup(r->arena, str_c(err->text));
     struct auth_answer answer;
 
-    if (err->kind == ERROR_LIMIT) {
-        show_error(out, 503, "temporarily_unavailable", arena_dup(r->arena, str_c(err->text)));
+    switch (err->kind) {
+    case ERROR_INVALID:
+        return show_error(out, 400, "invalid_client", text);
+    case ERROR_NOT_FOUND:
+        say(r, "authorize.refused", STR(""), STR(""), text);
+        return show_error(out, 503, "invalid_client", text);
+    case ERROR_LIMIT:
+        say(r, "authorize.refused", STR(""), STR(""), text);
+        show_error(out, 503, "temporarily_unavailable", text);
         out->retry_after_s = BUSY_RETRY_S;
         return false;
+    default:
+        break;
     }
-    if (err->kind == ERROR_INVALID || err->kind == ERROR_UNAVAILABLE)
-        return show_error(out, err->kind == ERROR_INVALID ? 400 : 503, "invalid_client",
-                          arena_dup(r->arena, str_c(err->text)));
     answer_failure(r, "authorize", err, &answer);
-    return show_error(out, 500, "server_error", STR("The server failed."));
+    if (answer.status != 503)
+        return show_error(out, 500, "server_error", STR("The server failed."));
+    show_error(out, 503, "temporarily_unavailable",
+               STR("The server is busy. Try again in a moment."));
+    out->retry_after_s = answer.retry_after_s;
+    return false;
 }
 
 static bool go_back(const struct auth_request *r, const struct asked *q, const char *error,

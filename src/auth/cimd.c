@@ -159,7 +159,7 @@ static bool fetch(struct auth *x, const struct auth_request *r, struct str url,
     bool is_here;
 
     if (!x->options.fetch)
-        return error_set(err, ERROR_UNAVAILABLE, "clients' documents are not fetched here");
+        return error_set(err, ERROR_NOT_FOUND, "clients' documents are not fetched here");
     if (!begin_fetch(x, url, r->now_ms, err))
         return false;
     is_here = x->options.fetch(x->options.fetch_ctx, r->arena, url, &got, &why);
@@ -167,10 +167,10 @@ static bool fetch(struct auth *x, const struct auth_request *r, struct str url,
     if (!is_here) {
         log_event(LOG_WARN, "oauth", "step=fetch client=%s error=\"%s\"",
                   log_quote(url, quoted), why.text);
-        return error_set(err, ERROR_UNAVAILABLE, "the client's document cannot be fetched");
+        return error_set(err, ERROR_NOT_FOUND, "the client's document cannot be fetched");
     }
     if (got.status != 200)
-        return error_set(err, ERROR_UNAVAILABLE, "the client's document answers with status %d",
+        return error_set(err, ERROR_NOT_FOUND, "the client's document answers with status %d",
                          got.status);
     if (!is_json_type(got.content_type))
         return bad(err, "it is not JSON");

@@ -4,6 +4,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/auth/world.h"
 
+#include "tests/support/faults.h"
+
 #define URL    "https://app.example/client.json"
 #define HOSTED "https://claude.ai/oauth/mcp-oauth-client-metadata"
 #define CODE   "https://claude.ai/oauth/claude-code-client-metadata"
@@ -118,6 +120,26 @@ TEST(answers_that_are_no_document_are_refused_and_not_kept)
     CHECK(!str_contains(world_authorize(&w, &q, &w.owner).text, STR("10.0.0.1")));
     net.is_down = false;
     CHECK_INT(world_authorize(&w, &q, &w.owner).step, AUTH_CONSENT);
+}
+
+/* A full disk of ours used to be told to strangers, as the client's fault, and not to the log. */
+TEST(a_database_that_fails_is_our_fault)
+{
+    struct net net = net_of(GOOD);
+    AUTO(world_deinit)
+    struct world w;
+    struct auth_page page;
+
+    world_of(&w, &net);
+    faults_arm(FAULT_FULL, 1, true);
+    page = world_authorize(&w, &(struct asking){.client = URL}, NULL);
+    CHECK(faults_disarm());
+    CHECK_INT(page.step, AUTH_ERROR_PAGE);
+    CHECK_INT(page.status, 503);
+    CHECK_STR(page.error, "temporarily_unavailable");
+    CHECK(page.retry_after_s > 0);
+    CHECK(!str_contains(page.text, STR("disk")));
+    CHECK_INT(world_authorize(&w, &(struct asking){.client = URL}, NULL).step, AUTH_LOG_IN);
 }
 
 TEST(no_bad_url_is_fetched)
@@ -404,4 +426,8 @@ TEST(a_consent_for_a_program_on_the_machine_is_never_remembered)
     CHECK_INT(world_authorize(&w, &q, &w.owner).step, AUTH_CONSENT);
 }
 
-TEST_MAIN()
+int main(int argc, char **argv)
+{
+    faults_init();
+    return test_main(argc, argv);
+}
