@@ -12,9 +12,17 @@
 struct found {                    /* what a token text names */
     struct stored_family *family; /* NULL: nothing */
     struct stored_refresh *refresh;
-    struct claims *claims; /* of an access token */
+    struct claims *claims;          /* of an access token */
+    struct stored_account *account; /* as it is today; NULL: none */
     bool is_revoked;
 };
+
+/* The grant of somebody who is gone, or may not come in, gives nothing. */
+static bool is_closed(const struct found *f)
+{
+    return f->family->account.len &&
+           (!f->account || !f->account->name.len || f->account->is_disabled);
+}
 
 static bool find_access(struct auth *x, const struct auth_request *r, struct str text,
                         struct found *out, struct error *err)
@@ -30,9 +38,8 @@ static bool find_access(struct auth *x, const struct auth_request *r, struct str
         return false;
     if (s) {
         out->family = &s->family;
-        out->is_revoked =
-            s->access.revoked_ms || s->family.revoked_ms ||
-            (s->family.account.len && (!s->account.name.len || s->account.is_disabled));
+        out->account = &s->account;
+        out->is_revoked = s->access.revoked_ms || s->family.revoked_ms || is_closed(out);
     }
     return true;
 }
@@ -49,7 +56,12 @@ static bool find(struct auth *x, const struct auth_request *r, struct str text,
         return true;
     if (!auth_store_family(x->store, r->arena, out->refresh->family, &out->family, err))
         return false;
-    out->is_revoked = !out->family || out->family->revoked_ms || out->refresh->rotated_ms;
+    if (!out->family)
+        return true;
+    if (out->family->account.len &&
+        !auth_store_account(x->store, r->arena, out->family->account, &out->account, err))
+        return false;
+    out->is_revoked = out->family->revoked_ms || out->refresh->rotated_ms || is_closed(out);
     return true;
 }
 
@@ -107,14 +119,23 @@ void auth_revoke(struct auth *x, const struct auth_request *r, struct str author
         *out = (struct auth_answer){.status = 200};
 }
 
+/* What was granted, within what the account may today: as in check.c. */
+static struct str scope_of(const struct auth_request *r, const struct found *f)
+{
+    struct scopes s = scopes_parse(f->claims ? f->claims->scope : f->family->scopes);
+
+    if (f->family->account.len)
+        s.bits &= auth_role_scopes((enum auth_role)f->account->role);
+    return scopes_text(r->arena, s.bits, s.is_offline);
+}
+
 static json_t *describe(const struct auth_request *r, const struct found *f)
 {
     const struct stored_family *family = f->family;
     struct str subject = family->account.len ? family->account : family->client;
     json_t *j = json_must(json_pack("{s:b, s:o, s:o, s:o, s:o}", "active", 1, "client_id",
                                     json_str(family->client), "sub", json_str(subject), "iss",
-                                    json_str(r->base), "scope",
-                                    json_str(f->claims ? f->claims->scope : family->scopes)));
+                                    json_str(r->base), "scope", json_str(scope_of(r, f))));
 
     if (f->claims) {
         json_object_set_new(j, "token_type", json_str(STR("Bearer")));

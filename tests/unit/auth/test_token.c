@@ -540,4 +540,60 @@ TEST(a_client_with_a_secret_may_ask_about_its_tokens)
     CHECK_REFUSED(&w, answer, 401, "invalid_client");
 }
 
+static struct str ask(struct world *w, const char *id, struct str secret, struct str token)
+{
+    struct auth_answer a = {0};
+
+    auth_introspect(w->x, &w->r, (struct str){0},
+                    arena_printf(&w->a, "client_id=%s&client_secret=" STR_FMT "&token=" STR_FMT,
+                                 id, STR_ARG(secret), STR_ARG(token)),
+                    &a);
+    return a.body;
+}
+
+static void set_member(struct world *w, enum auth_role role, bool is_disabled)
+{
+    struct error err = {0};
+
+    CHECK_OK(auth_account_set(w->x, &w->r, STR("ann"),
+                              &(struct auth_account){.name = STR("bob"),
+                                                     .role = role,
+                                                     .spaces = STR("team"),
+                                                     .is_disabled = is_disabled},
+                              &err),
+             err);
+}
+
+/* It used to tell the scopes of the grant, and that a refresh token of a closed account is active. */
+TEST(what_is_told_of_a_token_is_what_its_account_may_today)
+{
+    WORLD(w);
+    struct auth_answer answer;
+    const char *id = world_register(&w,
+                                    "{\"redirect_uris\":[\"" CALLBACK "\"],"
+                                    "\"token_endpoint_auth_method\":\"client_secret_post\"}",
+                                    &answer);
+    struct str secret = member_of(&w, answer.body, "client_secret"), tokens[2];
+    struct auth_page page =
+        world_consent(&w, &(struct asking){.client = id, .scope = "read write offline_access"},
+                      &w.member, &(struct auth_decision){.is_granted = true});
+
+    answer = world_token(&w, NULL,
+                         "grant_type=authorization_code&code=" STR_FMT
+                         "&client_id=%s&client_secret=" STR_FMT "&code_verifier=" VERIFIER,
+                         STR_ARG(param_of(&w, page.location, "code")), id, STR_ARG(secret));
+    tokens[0] = member_of(&w, answer.body, "access_token");
+    tokens[1] = member_of(&w, answer.body, "refresh_token");
+    for (size_t i = 0; i < COUNT(tokens); i++) {
+        set_member(&w, AUTH_MEMBER, false);
+        CHECK_STR(member_of(&w, ask(&w, id, secret, tokens[i]), "scope"),
+                  "read write offline_access");
+        set_member(&w, AUTH_READER, false);
+        CHECK_STR(member_of(&w, ask(&w, id, secret, tokens[i]), "scope"),
+                  "read offline_access");
+        set_member(&w, AUTH_MEMBER, true);
+        CHECK_STR(ask(&w, id, secret, tokens[i]), "{\"active\":false}");
+    }
+}
+
 TEST_MAIN()
