@@ -130,7 +130,7 @@ static bool proves(struct str verifier, struct str challenge)
     return str_eq_secret(buf_str(&b), challenge);
 }
 
-/* A code that comes again was seen by somebody who should not have it. False: answered. */
+/* Of this client: another's would revoke what is not its own. A code that comes again was seen by somebody who should not have it. False: answered. */
 static bool check_replay(const struct call *c, const struct stored_code *code)
 {
     struct error err = {0};
@@ -155,10 +155,10 @@ static bool check_code(const struct call *c, const struct stored_code *code)
 
     if (!code)
         why = "no such code";
-    else if (!check_replay(c, code))
-        return false;
     else if (!str_eq(code->client, c->client->id))
         why = "the code is another client's";
+    else if (!check_replay(c, code))
+        return false;
     else if (code->expires_ms <= c->r->now_ms)
         why = "the code has expired";
     else if (redirect_uri.ptr && !str_eq(redirect_uri, code->redirect_uri))

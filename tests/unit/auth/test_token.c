@@ -596,4 +596,22 @@ TEST(what_is_told_of_a_token_is_what_its_account_may_today)
     }
 }
 
+/* Whoever saw a used code could end the grant that came of it, with any client of his own. */
+TEST(a_used_code_in_another_clients_hands_ends_nothing)
+{
+    WORLD(w);
+    struct auth_answer answer;
+    const char *code = world_code(&w, &(struct asking){0}), *mine = w.client;
+    struct str access = member_of(&w, world_redeem(&w, code).body, "access_token");
+
+    w.client = world_register(
+        &w, "{\"redirect_uris\":[\"" CALLBACK "\"],\"token_endpoint_auth_method\":\"none\"}",
+        &answer);
+    CHECK_REFUSED(&w, world_redeem(&w, code), 400, "invalid_grant");
+    CHECK_INT(world_check(&w, access, NULL), AUTH_OK);
+    w.client = mine;
+    CHECK_REFUSED(&w, world_redeem(&w, code), 400, "invalid_grant");
+    CHECK_INT(world_check(&w, access, NULL), AUTH_INVALID);
+}
+
 TEST_MAIN()
