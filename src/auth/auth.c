@@ -364,11 +364,13 @@ void answer_failure(const struct auth_request *r, const char *what, const struct
 
 bool auth_tidy(struct auth *x, int64_t now_ms, struct error *err)
 {
-    const struct auth_store_ages ages = {.now_ms = now_ms,
-                                         .unused_ms = AUTH_UNUSED_MS,
-                                         .idle_ms = AUTH_IDLE_MS,
-                                         .code_ms = AUTH_UNUSED_MS,
-                                         .audit_ms = AUDIT_MS};
+    const struct auth_store_ages ages = {
+        .now_ms = now_ms,
+        .unused_ms = AUTH_UNUSED_MS,
+        /* a grant must not go with a client that is only waiting */
+        .idle_ms = MAX(AUTH_IDLE_MS, x->options.refresh_token_ms),
+        .code_ms = AUTH_UNUSED_MS,
+        .audit_ms = AUDIT_MS};
 
     return checked_note_uses(x, err) && auth_store_tidy(x->store, &ages, err);
 }

@@ -189,6 +189,33 @@ TEST(clients_without_use_go_after_a_day)
     CHECK_INT(world_authorize(&w, &(struct asking){0}, NULL).step, AUTH_ERROR_PAGE);
 }
 
+/* With refresh tokens that last a year, clients used to go after 90 days, and the tokens with them. */
+TEST(a_client_stays_as_long_as_its_refresh_token)
+{
+    static const struct {
+        int64_t refresh_ms, idle_ms;
+        int status;
+    } rows[] = {
+        {2 * AUTH_IDLE_MS, 2 * AUTH_IDLE_MS - 1, 200},
+        {2 * AUTH_IDLE_MS, 2 * AUTH_IDLE_MS, 401},
+        {1000, AUTH_IDLE_MS - 1, 400}, /* the token is gone, the client is not */
+        {1000, AUTH_IDLE_MS, 401},
+    };
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        AUTO(world_deinit) struct world w;
+        struct str refresh;
+        struct error err = {0};
+
+        world_init(&w, &(struct auth_options){.refresh_token_ms = rows[i].refresh_ms});
+        refresh = member_of(&w, world_redeem(&w, world_code(&w, &(struct asking){0})).body,
+                            "refresh_token");
+        w.r.now_ms += rows[i].idle_ms;
+        CHECK_OK(auth_tidy(w.x, w.r.now_ms, &err), err);
+        CHECK_INT(world_refresh(&w, refresh).status, rows[i].status);
+    }
+}
+
 /* -- management -------------------------------------------------------------------------------- */
 
 static struct auth_answer manage(struct world *w, const char *method, const char *id,
