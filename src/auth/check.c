@@ -455,9 +455,13 @@ enum auth_verdict auth_check(struct auth *x, const struct auth_request *r,
                      str_eq_ascii_case(str_trim(authorization), STR("Bearer"));
     enum auth_verdict verdict;
 
-    *why = "no credentials";
-    if (!is_bearer && !text.len)
-        return AUTH_NONE;
+    if (!is_bearer && !text.len) {
+        bool is_other =
+            str_trim(authorization).len > 0; /* not passed over as if it were none */
+
+        *why = is_other ? "Authorization: only Bearer is known here" : "no credentials";
+        return is_other ? AUTH_MALFORMED : AUTH_NONE;
+    }
     verdict = check_in_time(x, r, text, out, why);
     return verdict == AUTH_MALFORMED && !is_bearer ? AUTH_INVALID : verdict;
 }

@@ -374,7 +374,11 @@ TEST(headers_that_carry_no_token)
     } rows[] = {
         {{0}, {0}, AUTH_NONE},
         {STR_INIT(""), STR_INIT(" "), AUTH_NONE},
-        {STR_INIT("Basic YTpi"), {0}, AUTH_NONE},
+        {STR_INIT("Basic YTpi"), {0}, AUTH_MALFORMED},
+        {STR_INIT("Token abc"), {0}, AUTH_MALFORMED},
+        {STR_INIT("Bearer\tabc"), {0}, AUTH_MALFORMED},
+        {STR_INIT("abc"), {0}, AUTH_MALFORMED},
+        {STR_INIT(" \t"), {0}, AUTH_NONE},
         {STR_INIT("Bearer"), {0}, AUTH_MALFORMED},
         {STR_INIT("Bearer "), {0}, AUTH_MALFORMED},
         {STR_INIT("Bearer a b"), {0}, AUTH_MALFORMED},
