@@ -435,7 +435,8 @@ struct auth_page {
     bool is_local; /* sends people to a program on their machine, which any program could be */
     unsigned
         scopes; /* what was asked for and this account may give (LOG_IN: what was asked for) */
-    bool is_offline; /* asks to stay connected */
+    bool is_offline;      /* asks to stay connected */
+    bool is_rememberable; /* a consent to it may be remembered */
     struct str resource;
     /* CONSENT: the spaces this account may give; "*" stands for all */
     const struct str *spaces;

@@ -213,6 +213,13 @@ static bool read_request(struct auth *x, const struct auth_request *r, struct st
     return read_challenge(r, q, out) && read_resource(r, q, out) && read_scopes(r, q, out);
 }
 
+/* Not where any program on the person's machine could be at the other end (RFC 8252, 8.6), nor for a name that anybody
+ * could have registered. */
+static bool is_rememberable(const struct asked *q)
+{
+    return !redirect_is_local(q->redirect_uri) && str_eq(q->client->origin, STR("document"));
+}
+
 /* -- what a person may give ---------------------------------------------------------------------- */
 
 static void describe(const struct auth_request *r, const struct asked *q, enum auth_step step,
@@ -231,6 +238,7 @@ static void describe(const struct auth_request *r, const struct asked *q, enum a
         .is_local = redirect_is_local(q->redirect_uri),
         .scopes = q->scopes.bits,
         .is_offline = q->scopes.is_offline,
+        .is_rememberable = is_rememberable(q),
         .resource = q->resource.name,
     };
 }
@@ -282,15 +290,14 @@ static void give_code(struct auth *x, const struct auth_request *r, const struct
                                   redirect_build(a, q->redirect_uri, fields, COUNT(fields))};
 }
 
-/* A consent that covers the request. Not where any program on the person's machine could be at the other
- * end (RFC 8252, 8.6). */
+/* A consent that covers the request. */
 static bool is_remembered(struct auth *x, const struct auth_request *r, const struct asked *q,
                           struct str account, struct str spaces, struct given *out)
 {
     struct stored_consent *c = NULL;
     struct error err = {0};
 
-    if (redirect_is_local(q->redirect_uri) || !str_eq(q->client->origin, STR("document")) ||
+    if (!is_rememberable(q) ||
         !auth_store_consent(x->store, r->arena, account, q->client->id, &c, &err) || !c)
         return false;
     out->scopes = q->scopes.bits;
@@ -395,7 +402,7 @@ void auth_consent(struct auth *x, const struct auth_request *r, struct str query
     }
     note(x, r, "consent", who->account.name, q.client->id,
          scopes_text(r->arena, g.scopes, q.scopes.is_offline));
-    if (d->is_remembered)
+    if (d->is_remembered && is_rememberable(&q))
         remember(x, r, &q, who->account.name, &g);
     give_code(x, r, &q, who->account.name, &g, out);
 }

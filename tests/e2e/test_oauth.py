@@ -135,6 +135,17 @@ class FlowTest(OAuthCase):
         answer = client.take(person.post(decision="deny").went_to)
         self.assertEqual(answer["error"], "access_denied")
 
+    def test_a_box_that_would_do_nothing_is_not_there(self):
+        server = self.start()
+        person = self.owner(server)
+        client = self.client(server)
+        client.discover()
+        client.register()  # asked each time, since any program could have registered
+        page = person.get(client.authorize_url()).body.decode()
+        self.assertIn("stays connected", page)
+        self.assertNotIn("Do not ask again", page)
+        self.assertNotIn("stays connected", person.get(client.authorize_url(scope="read")).body.decode())
+
     def test_a_registration_is_managed_with_its_own_token(self):
         server = self.start()
         client = self.client(server)

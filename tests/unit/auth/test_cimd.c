@@ -420,10 +420,20 @@ TEST(a_consent_for_a_program_on_the_machine_is_never_remembered)
     struct world w;
     struct asking q = {.client = CODE, .redirect_uri = "http://localhost:4711/callback"};
 
+    struct stored_consent *c = NULL;
+    struct error err = {0};
+
     world_of(&w, NULL);
+    CHECK(!world_authorize(&w, &q, &w.owner).is_rememberable);
     (void)world_consent(&w, &q, &w.owner,
                         &(struct auth_decision){.is_granted = true, .is_remembered = true});
     CHECK_INT(world_authorize(&w, &q, &w.owner).step, AUTH_CONSENT);
+    CHECK_OK(auth_store_consent(w.x->store, &w.a, STR("ann"), STR(CODE), &c, &err), err);
+    CHECK(c == NULL);
+    q = (struct asking){.client = HOSTED};
+    CHECK(world_authorize(&w, &q, &w.owner).is_rememberable);
+    q = (struct asking){0}; /* one that registered itself, under whatever name */
+    CHECK(!world_authorize(&w, &q, &w.owner).is_rememberable);
 }
 
 int main(int argc, char **argv)
