@@ -205,12 +205,14 @@ static bool take_tokens(struct login *l, const char *check, const struct fetch_a
 {
     struct site *s = l->site;
     int64_t life_s = 0;
+    struct error err = {0};
     AUTO_JSON *j = NULL;
     struct str refresh;
 
-    if (!site_json(s, check, answer, 200, &j) ||
-        !json_get_int(j, "", "expires_in", &life_s, NULL))
+    if (!site_json(s, check, answer, 200, &j))
         return false;
+    if (!json_get_int(j, "", "expires_in", &life_s, &err))
+        doctor_say(s->d, VERDICT_NOTE, check, "%s; some clients stop there", err.text);
     l->access_token = site_member(s, j, "access_token");
     refresh = site_member(s, j, "refresh_token");
     if (refresh.len)
@@ -295,7 +297,7 @@ static void check_revocation(struct login *l)
     if (answer.status != 200)
         doctor_say(s->d, VERDICT_FAILED, "revocation", STR_FMT,
                    STR_ARG(site_surprise(s, &answer)));
-    else if (doctor_call(s, "revocation", "tools/list", NULL, &answer))
+    else if (s->token.len && doctor_call(s, "revocation", "tools/list", NULL, &answer))
         doctor_say(s->d, answer.status == 401 ? VERDICT_OK : VERDICT_FAILED, "revocation",
                    "a revoked token gets %d", answer.status);
 }
@@ -314,9 +316,10 @@ void doctor_log_in(struct site *s, int listener, uint16_t port)
         code = take_code(&l, wait_for_code(s, listener));
     }
     close(listener);
-    if (!code.ptr || !exchange(&l, code))
+    if (!code.ptr)
         return;
-    if (doctor_check_calls(s))
+    if (exchange(&l, code) && doctor_check_calls(s))
         check_refresh(&l);
-    check_revocation(&l);
+    if (l.access_token.len || l.refresh_token.len) /* whatever was wrong with them */
+        check_revocation(&l);
 }

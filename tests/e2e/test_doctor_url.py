@@ -430,6 +430,22 @@ class LoginTest(UrlCase):
                 self.assertEqual(code, 7, found)
                 self.assertIn(says, self.failures(found)[check][0])
 
+    def test_tokens_are_revoked_whatever_was_wrong_with_them(self):
+        # A text in expires_in used to end the log-in without a word, and the tokens lived on.
+        for i, changes in enumerate(({"expires_in": "3600"}, {"access_token": None})):
+            def spoil(method, path, answer, headers):
+                self.revoked += path == "/oauth/revoke"
+                if path == "/oauth/token" and answer.status == 200:
+                    answer.json(**changes)
+
+            with self.subTest(changes):
+                self.revoked = 0
+                server = self.backend(MCP_OAUTH_SQLITE_PATH=self.folder / f"{i}.db")
+                code, found = self.log_in(server, self.proxy(server, spoil))
+                self.assertEqual(self.revoked, 1, found)
+                self.assertTrue(any(next(iter(changes)) in says for _, says in found["log-in"]), found)
+                self.assertEqual(code, 7 if "access_token" in changes else 0, found)
+
     def test_answers_that_are_not_ours(self):
         def changed(name, value):
             def answer(person):
