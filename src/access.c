@@ -77,6 +77,7 @@ static bool send_to_provider(void *ctx, struct arena *a, const struct auth_sendi
 static void tidy_main(void *arg)
 {
     struct auth_keeper *k = arg;
+    char quoted[LOG_QUOTE_MAX];
     struct error err = {0};
 
     mutex_lock(&k->lock);
@@ -87,7 +88,8 @@ static void tidy_main(void *arg)
             ;
         mutex_unlock(&k->lock);
         if (!auth_tidy(k->auth, clock_now_ms(), &err))
-            log_event(LOG_ERROR, "error", "what=oauth.tidy reason=\"%s\"", err.text);
+            log_event(LOG_ERROR, "error", "what=oauth.tidy reason=%s",
+                      log_quote(str_c(err.text), quoted));
         mutex_lock(&k->lock);
     }
     mutex_unlock(&k->lock);
@@ -148,12 +150,13 @@ static void import(struct auth *auth, struct arena *a, struct str from)
 {
     const struct auth_request ask = {
         .arena = a, .peer = STR("local"), .now_ms = clock_now_ms()};
+    char quoted[LOG_QUOTE_MAX];
     struct error err = {0};
 
     if (from.len > 0 && !auth_import(auth, &ask, from.ptr, &err))
         log_event(LOG_WARN, "oauth.import",
-                  "text=\"clients of the Python service were not taken over\" reason=\"%s\"",
-                  err.text);
+                  "text=\"clients of the Python service were not taken over\" reason=%s",
+                  log_quote(str_c(err.text), quoted));
 }
 
 /* fetcher NULL: no documents are fetched. */

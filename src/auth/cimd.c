@@ -154,7 +154,7 @@ static bool fetch(struct auth *x, const struct auth_request *r, struct str url,
 {
     struct auth_fetched got = {0};
     struct error why = {0};
-    char quoted[LOG_QUOTE_MAX];
+    char quoted[LOG_QUOTE_MAX], quoted_why[LOG_QUOTE_MAX];
     int64_t fresh_ms;
     bool is_here;
 
@@ -165,8 +165,8 @@ static bool fetch(struct auth *x, const struct auth_request *r, struct str url,
     is_here = x->options.fetch(x->options.fetch_ctx, r->arena, url, &got, &why);
     end_fetch(x);
     if (!is_here) {
-        log_event(LOG_WARN, "oauth", "step=fetch client=%s error=\"%s\"",
-                  log_quote(url, quoted), why.text);
+        log_event(LOG_WARN, "oauth", "step=fetch client=%s error=%s", log_quote(url, quoted),
+                  log_quote(str_c(why.text), quoted_why));
         return error_set(err, ERROR_NOT_FOUND, "the client's document cannot be fetched");
     }
     if (got.status != 200)

@@ -151,6 +151,7 @@ static void run_on_pool(struct visit *v, const struct endpoint *e, struct http_r
 {
     static const struct http_answer answer = {.resume = slow_resume, .close = slow_close};
     struct slow_visit *s = NEW(struct slow_visit);
+    char quoted[LOG_QUOTE_MAX];
     struct error err = {0};
 
     s->visit = *v;
@@ -162,7 +163,7 @@ static void run_on_pool(struct visit *v, const struct endpoint *e, struct http_r
     http_answer_later(r, &answer, s);
     if (pool_submit(v->site->options.pool, slow_run, s, &err))
         return;
-    log_event(LOG_WARN, "transport.busy", "reason=\"%s\"", err.text);
+    log_event(LOG_WARN, "transport.busy", "reason=%s", log_quote(str_c(err.text), quoted));
     s->visit.status = 503;
     visit_header(&s->visit, "Retry-After", STR("2"));
     mutex_lock(&s->lock);

@@ -4,6 +4,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/auth/world.h"
 
+#include <stdio.h>
+#include <unistd.h>
+
 #include "tests/support/faults.h"
 
 #define URL    "https://app.example/client.json"
@@ -140,6 +143,41 @@ TEST(a_database_that_fails_is_our_fault)
     CHECK(page.retry_after_s > 0);
     CHECK(!str_contains(page.text, STR("disk")));
     CHECK_INT(world_authorize(&w, &(struct asking){.client = URL}, NULL).step, AUTH_LOG_IN);
+}
+
+static bool fetch_nonsense(void *ctx, struct arena *a, struct str url, struct auth_fetched *out,
+                           struct error *err)
+{
+    (void)ctx;
+    (void)a;
+    (void)url;
+    (void)out;
+    return error_set(err, ERROR_UNAVAILABLE, "x\" event=\"forged\nlevel=info");
+}
+
+/* What the outside caused to be said used to stand between quotes as it was. */
+TEST(a_failed_fetch_forges_no_line_of_the_log)
+{
+    AUTO(world_deinit)
+    struct world w;
+    char text[4096] = "";
+    FILE *log = tmpfile();
+    int before = dup(STDERR_FILENO);
+    struct str said;
+
+    world_init(&w, &(struct auth_options){.fetch = fetch_nonsense});
+    REQUIRE(log && before >= 0);
+    fflush(stderr);
+    dup2(fileno(log), STDERR_FILENO);
+    (void)world_authorize(&w, &(struct asking){.client = URL}, NULL);
+    fflush(stderr);
+    dup2(before, STDERR_FILENO);
+    close(before);
+    rewind(log);
+    said = str_n(text, fread(text, 1, sizeof(text), log));
+    fclose(log);
+    CHECK(str_contains(said, STR("step=fetch")));
+    CHECK(!str_contains(said, STR("event=\"forged")));
 }
 
 TEST(no_bad_url_is_fetched)
