@@ -204,12 +204,17 @@ void page_say(struct visit *v, int status, struct str heading, struct str proble
               &(struct template_row){fields, COUNT(fields), NULL});
 }
 
-void page_say_failure(struct visit *v, const struct error *err)
+static void log_failure(const struct visit *v, const struct error *err)
 {
     char quoted[LOG_QUOTE_MAX];
 
     log_event(LOG_ERROR, "error", "id=%llu what=page reason=%s", (unsigned long long)v->id,
               log_quote(str_c(err->text), quoted));
+}
+
+void page_say_failure(struct visit *v, const struct error *err)
+{
+    log_failure(v, err);
     page_say(v, err->kind == ERROR_UNAVAILABLE ? 503 : 500, STR("That did not work"),
              (struct str){0},
              arena_printf(&v->arena,
@@ -245,6 +250,17 @@ static struct template_field provider_section(const struct visit *v, struct prov
     return (struct template_field){.name = "provider", .rows = &s->row, .n_rows = name.len > 0};
 }
 
+/* The page does without the hint where that is not known. */
+static bool lacks_owner(const struct visit *v)
+{
+    struct error err = {0};
+    bool has_owner = true;
+
+    if (!auth_has_owner(v->site->options.auth, &has_owner, &err))
+        log_failure(v, &err);
+    return !has_owner;
+}
+
 /* p: for whom; NULL: for nobody in particular. */
 static void show_login(struct visit *v, int status, const struct auth_page *p,
                        const char *problem)
@@ -254,13 +270,10 @@ static void show_login(struct visit *v, int status, const struct auth_page *p,
     const struct template_row client_row = {&client_field, 1, NULL};
     struct text_section problem_section;
     struct provider_section provider;
-    struct error err = {0};
-    bool has_owner = true;
     const struct template_field fields[] = {
         {.name = "client", .rows = &client_row, .n_rows = client.len > 0},
         text_section(&problem_section, "problem", str_c(problem)),
-        TEMPLATE_IF("no_owner",
-                    auth_has_owner(v->site->options.auth, &has_owner, &err) && !has_owner),
+        TEMPLATE_IF("no_owner", lacks_owner(v)),
         {.name = "form_key", .text = form_key(v)},
         {.name = "name", .text = page_field(v, "name")},
         TEMPLATE_IF("has_key", v->site->options.has_api_key),
