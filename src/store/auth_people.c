@@ -60,7 +60,9 @@ static bool check_change(struct db *db, struct str name, bool was_found, struct 
                   VALUES(INT(ROLE_OWNER)), &q, err) ||
         !db_step(db, q.os, &has_row, "look for an owner", err))
         return false;
-    return has_row || error_set(err, ERROR_CONFLICT, "nobody would be owner any more");
+    return has_row ||
+           error_set(err, ERROR_CONFLICT,
+                     "nobody would be owner any more; make somebody else owner first");
 }
 
 bool auth_store_account_set(struct auth_store *s, const struct stored_account *x,
@@ -99,6 +101,8 @@ static bool set_password(struct db *db, struct str name, struct str hash, struct
     if (sqlite3_changes(db->os) == 0)
         return error_set(err, ERROR_NOT_FOUND, "no account '" STR_FMT "'", STR_ARG(name));
     return auth_do(db, "end sessions", "DELETE FROM session WHERE account = ?1",
+                   VALUES(TEXT(name)), err) &&
+           auth_do(db, "take links back", "DELETE FROM link WHERE account = ?1",
                    VALUES(TEXT(name)), err) &&
            auth_do(db, "forget consents", "DELETE FROM consent WHERE account = ?1",
                    VALUES(TEXT(name)), err);

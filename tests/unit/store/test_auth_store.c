@@ -251,6 +251,22 @@ TEST(whatever_takes_worth_from_a_credential_is_seen_by_all)
     CHECK(!is_live(&f, f.other, "t1"));
 }
 
+/* The other one set a password after that was done: whoever had found it came in. */
+TEST(a_new_password_takes_the_other_links_to_one_back)
+{
+    FIXTURE(f);
+    struct stored_link link = {.kind = 1, .account = STR("ann"), .expires_ms = 100};
+    struct error err = {0};
+
+    link.hash = STR("r1");
+    CHECK_OK(auth_store_link_put(f.s, &link, &err), err);
+    link.hash = STR("r2");
+    CHECK_OK(auth_store_link_put(f.s, &link, &err), err);
+    CHECK_OK(auth_store_link_use(f.s, STR("r1"), STR("ann"), STR("new"), 5, &err), err);
+    CHECK(!auth_store_link_use(f.s, STR("r2"), STR("ann"), STR("newer"), 6, &err));
+    CHECK_INT(err.kind, ERROR_NOT_FOUND);
+}
+
 TEST(a_link_makes_one_account)
 {
     FIXTURE(f);
