@@ -43,7 +43,7 @@ static void check(bool is_ok, const struct error *err)
 
 static void search_whole(struct finder *f, struct arena *a, struct str question)
 {
-    const struct caller who = {STR("local"), STR("bench"), STR("default"), SCOPE_READ, true};
+    const struct caller who = {STR("local"), STR("bench"), STR("default"), SCOPE_READ};
     const struct memory_search_request r = {
         .query = question, .limit = LIMIT, .now_ms = clock_now_ms()};
     struct memory_search_result result;

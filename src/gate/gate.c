@@ -223,7 +223,6 @@ bool gate_enter(struct gate *g, struct http_request *r, const struct gate_target
     if (has_query_token(r))
         return refuse(g, r, target, 400, "invalid_request",
                       "tokens and keys belong in a header, not in the address");
-    pass.caller.is_local = http_is_direct(r);
     if (!identify(g, r, target, &pass))
         return false;
     /* A name that a client merely claims may differ from one request to the next. */

@@ -39,7 +39,6 @@ struct caller {
     struct str client;  /* program that speaks for it: "claude-code", "cli", ... may be empty */
     struct str space;   /* the one space this call works in */
     unsigned scopes;    /* enum scope, or-ed */
-    bool is_local;      /* came straight from this machine */
 };
 
 /* 1 to MEMORY_SPACE_MAX_CHARS characters of UTF-8 without blanks, controls or '/', so that it can stand in

@@ -6,17 +6,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rest/rest_int.h"
 
-struct caller rest_caller(void)
-{
-    return (struct caller){
-        .subject = STR("local"),
-        .client = STR("rest"),
-        .space = STR(SPACE_DEFAULT),
-        .scopes = SCOPE_READ | SCOPE_WRITE | SCOPE_ADMIN,
-        .is_local = true,
-    };
-}
-
 void rest_reply(struct http_request *r, int status, json_t *body)
 {
     json_write(http_reply_body(r), body);

@@ -17,7 +17,6 @@ struct rest_resource {
 
 extern const struct rest_resource rest_health, rest_health_alias;
 
-struct caller rest_caller(void);
 void rest_reply(struct http_request *r, int status, json_t *body /* stolen */);
 
 #endif

@@ -15,7 +15,6 @@ struct caller local_caller(struct str client, struct str space)
         .client = client,
         .space = space.len > 0 ? space : STR(SPACE_DEFAULT),
         .scopes = SCOPE_READ | SCOPE_WRITE | SCOPE_ADMIN,
-        .is_local = true,
     };
 }
 

@@ -30,10 +30,9 @@ static void handle(struct http_request *r, void *ctx)
 
     if (!(str_eq_c(path, "/admin") ? gate_enter_for : gate_enter)(g, r, &target, &pass))
         return;
-    buf_printf(http_reply_body(r), STR_FMT " " STR_FMT " " STR_FMT " %s %d",
+    buf_printf(http_reply_body(r), STR_FMT " " STR_FMT " " STR_FMT " %s",
                STR_ARG(pass.caller.subject), STR_ARG(pass.caller.client),
-               STR_ARG(pass.caller.space), gate_scope_names(pass.caller.scopes),
-               pass.caller.is_local);
+               STR_ARG(pass.caller.space), gate_scope_names(pass.caller.scopes));
     http_reply(r, 200, "text/plain");
 }
 
@@ -123,12 +122,12 @@ static void check_rows(struct stage *s, const struct row *rows, size_t n)
 TEST(who_is_let_in)
 {
     static const struct row rows[] = {
-        {"/", "", 200, "local claimed default read write admin 1", NULL},
-        {"/in/work", "", 200, "local claimed work read write admin 1", NULL},
+        {"/", "", 200, "local claimed default read write admin", NULL},
+        {"/in/work", "", 200, "local claimed work read write admin", NULL},
         {"/", FAR, 401, "needs an access token",
          "resource_metadata=\"https://localhost/.well-known/oauth-protected-resource/mcp\""},
         {"/", FAR BEARER KEY "\r\n", 200, "api_key ", NULL},
-        {"/", FAR "X-API-Key: " KEY "\r\n", 200, "read write admin 0", NULL},
+        {"/", FAR "X-API-Key: " KEY "\r\n", 200, "read write admin", NULL},
         {"/in/work", FAR BEARER KEY "\r\n", 200, " work ", NULL},
         {"/", BEARER "wrong\r\n", 401, NULL, "error=\"invalid_token\""},
         {"/", FAR "X-API-Key: wrong\r\n", 401, NULL, "error=\"invalid_token\""},
@@ -148,7 +147,7 @@ TEST(who_is_let_in)
 TEST(anonymous_callers_have_the_default_space)
 {
     static const struct row rows[] = {
-        {"/", FAR, 200, "anonymous claimed default read write 0", NULL},
+        {"/", FAR, 200, "anonymous claimed default read write", NULL},
         {"/in/default", FAR, 200, "anonymous", NULL},
         {"/in/work", FAR, 401, NULL, "Bearer"},
         {"/admin", FAR, 403, "this needs the scope read admin", "Bearer"},

@@ -64,7 +64,7 @@ void fixture_init(struct fixture *f, const struct fixture_options *options)
     char path[128];
 
     *f = (struct fixture){
-        .who = {STR("tester"), STR("unit"), STR(SPACE_DEFAULT), SCOPE_READ | SCOPE_WRITE, true},
+        .who = {STR("tester"), STR("unit"), STR(SPACE_DEFAULT), SCOPE_READ | SCOPE_WRITE},
         .now_ms = FIXTURE_NOW_MS,
     };
     snprintf(f->folder, sizeof(f->folder), "/tmp/memoryd-service-XXXXXX");

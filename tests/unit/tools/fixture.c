@@ -69,7 +69,7 @@ bool fixture_open(struct fixture *f, const struct fixture_options *o)
     open_store(f);
     open_service(f, o);
     f->who = (struct caller){STR("tester"), STR("unit"), STR(SPACE_DEFAULT),
-                             SCOPE_READ | SCOPE_WRITE | SCOPE_ADMIN, true};
+                             SCOPE_READ | SCOPE_WRITE | SCOPE_ADMIN};
     tools = o->tools;
     tools.memory = f->memory;
     tools.version = STR("1.2.3");

@@ -71,7 +71,6 @@ TEST(caller_on_this_machine_has_every_right)
     CHECK_STR(who.client, "curl");
     CHECK_STR(who.space, SPACE_DEFAULT);
     CHECK_INT(who.scopes, SCOPE_READ | SCOPE_WRITE | SCOPE_ADMIN);
-    CHECK(who.is_local);
 }
 
 TEST_MAIN()
