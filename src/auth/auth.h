@@ -382,8 +382,8 @@ struct auth_departure {
     struct str location; /* of the provider's page */
     struct str cookie;   /* as a session's, for AUTH_VISIT_MS */
 };
-/* Slow, and after auth_may_authorize(). NOT_FOUND: the link is gone; INVALID: the name is unfit, or the request too long; UNAVAILABLE: the provider
- * does not answer, or as no provider does. */
+/* Slow, and after auth_may_authorize(). NOT_FOUND: the link is gone; INVALID: the name is unfit, or the request
+ * too long; UNAVAILABLE: the provider does not answer, or as no provider does. */
 NODISCARD bool auth_provider_begin(struct auth *x, const struct auth_request *r,
                                    const struct auth_visit *visit, struct auth_departure *out,
                                    struct error *err);

@@ -130,7 +130,8 @@ static bool proves(struct str verifier, struct str challenge)
     return str_eq_secret(buf_str(&b), challenge);
 }
 
-/* Of this client: another's would revoke what is not its own. A code that comes again was seen by somebody who should not have it. False: answered. */
+/* A code of this client (another's would revoke what is not its own) that comes again was seen by somebody who
+ * should not have it. False: answered. */
 static bool check_replay(const struct call *c, const struct stored_code *code)
 {
     struct error err = {0};

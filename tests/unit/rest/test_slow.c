@@ -92,7 +92,7 @@ static int visit(struct world *w, const char *method, const char *path, const ch
                  const char *form)
 {
     struct client c;
-    struct reply r = {0};
+    struct reply r;
 
     if (!CHECK(client_open(&c, http_server_port(w->http))))
         return 0;
