@@ -12,8 +12,9 @@ import json
 import pathlib
 import sys
 
+from c_text import c_literals
+
 HINTS = ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"]
-LINE = 80  # bytes of a string literal on one line of C
 
 
 def no_duplicates(pairs):
@@ -49,23 +50,6 @@ def load(path):
     if path.parent.name == "schema":
         check_tool(value, path.stem)
     return value
-
-
-def c_literals(text):
-    """The UTF-8 bytes of text as C string literals, one a line."""
-    line = ""
-    for byte in text.encode("utf-8"):
-        char = chr(byte)
-        if char in '"\\':
-            line += "\\" + char
-        elif 0x20 <= byte < 0x7F:
-            line += char
-        else:
-            line += f"\\{byte:03o}"
-        if len(line) >= LINE:
-            yield f'    "{line}"'
-            line = ""
-    yield f'    "{line}"'
 
 
 def main():

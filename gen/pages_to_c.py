@@ -14,26 +14,10 @@ import pathlib
 import re
 import sys
 
-LINE = 80  # bytes of a string literal on one line of C
+from c_text import c_literals
+
 TAG = re.compile(r"\{\{([#/]?)([a-z_]+)\}\}")
 FORBIDDEN = [r"<script", r"\bstyle=", r"\bon[a-z]+=", r"\bsrc=", r"https?:", r"<link", r"<iframe"]
-
-
-def c_literals(text):
-    """The UTF-8 bytes of text as C string literals, one a line."""
-    line = ""
-    for byte in text.encode("utf-8"):
-        char = chr(byte)
-        if char in '"\\':
-            line += "\\" + char
-        elif 0x20 <= byte < 0x7F:
-            line += char
-        else:
-            line += f"\\{byte:03o}"
-        if len(line) >= LINE:
-            yield f'    "{line}"'
-            line = ""
-    yield f'    "{line}"'
 
 
 def check(text, name):
