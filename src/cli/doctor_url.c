@@ -11,8 +11,8 @@
 #include "cli/doctor_int.h"
 
 #include "base/clock.h"
-#include "base/ip.h"
 #include "crypto/crypto.h"
+#include "http/http.h"
 #include "sys/sys.h"
 #include "text/text.h"
 
@@ -134,14 +134,6 @@ bool doctor_policy_allows(struct str policy, struct str origin)
         return false;
     }
     return true; /* nothing is said of forms */
-}
-
-static bool is_loopback_name(struct str host)
-{
-    struct ip ip;
-
-    return str_eq_ascii_case(host, STR("localhost")) ||
-           (ip_parse(host, &ip) && ip_is_loopback(ip));
 }
 
 /* -- asking ------------------------------------------------------------------------------------ */
@@ -412,7 +404,8 @@ static bool explain_status(struct site *s, const struct fetch_answer *answer)
                    "; name the host in MCP_OAUTH_ISSUER or MCP_ALLOWED_HOSTS, and look at "
                    "MCP_IP_ALLOWLIST",
                    STR_ARG(excerpt(s, answer)));
-    else if (answer->status == 200 && !is_page(answer) && is_loopback_name(s->at.host))
+    else if (answer->status == 200 && !is_page(answer) &&
+             http_host_is_loopback(&(struct http_authority){.host = s->at.host}))
         doctor_say(
             s->d, VERDICT_FAILED, "challenge",
             "answered without a token, as whoever is on the server's own machine is; ask "
