@@ -136,7 +136,7 @@ bool lengths_take(struct lengths *l, struct db *db, struct length_ref *out, stru
     if (!l->table)
         make_own(l, 0);
     l->table->n_refs++;
-    *out = (struct length_ref){l, l->table};
+    *out = (struct length_ref){l, l->table, l->seq};
     return true;
 }
 

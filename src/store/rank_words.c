@@ -292,9 +292,11 @@ bool store_rank_words(struct store *s, struct arena *a, const struct rank_reques
     if (r->n_words == 0 || r->limit == 0 ||
         r->filter->trash == TRASH_ONLY) /* not in the index */
         return true;
-    if (!reader_take(s, &reader, err) || !vectors_last_change(reader.db, &counter.seq, err))
+    if (!reader_take(s, &reader, err) ||
+        !lengths_take(s->lengths, reader.db, &rule.lengths, err))
         return false;
     counter.db = reader.db;
+    counter.seq = rule.lengths.seq;
     if (!choose_words(&counter, r, &choice, err))
         return false;
     if (choice.n == 0)
@@ -304,6 +306,5 @@ bool store_rank_words(struct store *s, struct arena *a, const struct rank_reques
     rule.idf = ARENA_NEW(a, double, choice.n);
     w.db = reader.db;
     w.expression = match_expression(a, choice.texts, choice.n);
-    return lengths_take(s->lengths, reader.db, &rule.lengths, err) && rank(&w, out, err) &&
-           read_rare_score(reader.db, &out->rare_score, err);
+    return rank(&w, out, err) && read_rare_score(reader.db, &out->rare_score, err);
 }

@@ -247,6 +247,7 @@ void lengths_free(struct lengths *l);
 struct length_ref { /* a table as it was when it was taken */
     struct lengths *owner;
     struct length_table *table;
+    int64_t seq; /* the last change that is in it */
 };
 /* As of db's transaction, or later. db: any reader. */
 NODISCARD bool lengths_take(struct lengths *l, struct db *db, struct length_ref *out,
