@@ -7,10 +7,9 @@ SPDX-License-Identifier: Apache-2.0
 """
 import email.utils
 import http.client
-import http.server
+import itertools
 import json
 import re
-import ssl
 import subprocess
 import threading
 import time
@@ -22,6 +21,7 @@ from harness import DEADLINE_S, MEMORYD, Reader, clean_env, run_cli, smoke
 from oauth import PASSWORD, Person, owner_link
 from test_doctor import checks
 from test_tls import Tls, TlsServer
+from tls_stage import QuietHandler, TlsStage
 
 HOST = "memory.example"
 ISSUER = f"https://{HOST}"
@@ -42,22 +42,25 @@ class Answer:
         self.headers = [("Content-Type", "text/html")]
 
 
-class Proxy:
+class Proxy(TlsStage):
     """Passes requests on to memoryd as a proxy does, and lets spoil(method, path, answer, headers) at the answer.
-    Of a path with a prefix that is cut off."""
+    Of a path with a prefix that is cut off. Each passes on for another address: of one, registrations are limited."""
+
+    numbers = itertools.count(1)
 
     def __init__(self, certificate, key, server, spoil, prefix=""):
         proxy = self
         self.asked = []
+        address = f"203.0.113.{next(self.numbers)}"
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             protocol_version, disable_nagle_algorithm = "HTTP/1.1", True
 
             def answer(self):
                 length = int(self.headers.get("Content-Length") or 0)
                 body = self.rfile.read(length) if length else None
                 headers = {k: v for k, v in self.headers.items() if k.lower() not in ("connection", "host")}
-                headers |= {"Host": HOST, "X-Forwarded-For": "203.0.113.7",
+                headers |= {"Host": HOST, "X-Forwarded-For": address,
                             "X-Forwarded-Proto": "https", "X-Forwarded-Host": HOST}
                 proxy.asked.append((self.command, self.path, dict(self.headers), body))
                 reply = server.request(self.command, self.path.removeprefix(prefix), body, headers)
@@ -73,20 +76,7 @@ class Proxy:
 
             do_GET = do_POST = do_PUT = do_DELETE = answer
 
-            def log_message(self, *args):
-                pass
-
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(certificate, key)
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.server.handle_error = lambda *_: None
-        self.port = self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(certificate, key, Handler)
 
 
 def sound(method, path, answer, headers):

@@ -38,6 +38,14 @@ class OAuthCase(Case):
         self.assertIn(f"Hello, {name}", page.body.decode())
         return person
 
+    def asking(self, server):
+        """A client, and the owner at its consent page."""
+        person, client = self.owner(server), self.client(server)
+        client.discover()
+        client.register()
+        person.get(client.authorize_url())
+        return client, person
+
     def connect(self, server, person, drop=(), scope="read write offline_access", **options):
         """A client with tokens, for a person who is logged in."""
         client = self.client(server, **options)
@@ -127,11 +135,7 @@ class FlowTest(OAuthCase):
 
     def test_denial_goes_back_to_the_client(self):
         server = self.start()
-        person = self.owner(server)
-        client = self.client(server)
-        client.discover()
-        client.register()
-        person.get(client.authorize_url())
+        client, person = self.asking(server)
         answer = client.take(person.post(decision="deny").went_to)
         self.assertEqual(answer["error"], "access_denied")
 
@@ -338,11 +342,7 @@ class PagesTest(OAuthCase):
 
     def test_forms_of_others_are_refused(self):
         server = self.start()
-        person = self.owner(server)
-        client = self.client(server)
-        client.discover()
-        client.register()
-        person.get(client.authorize_url())
+        client, person = self.asking(server)
         good = dict(person.cookies)
         rows = [{"csrf": "wrong"}, {"csrf": ""}]
         for fields in rows:

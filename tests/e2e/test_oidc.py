@@ -5,12 +5,9 @@ SPDX-License-Identifier: Apache-2.0
 import base64
 import hashlib
 import hmac
-import http.server
 import json
 import re
 import secrets
-import ssl
-import threading
 import time
 import unittest
 import urllib.parse
@@ -21,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from harness import run_cli, smoke
 from oauth import PASSWORD, owner_link
 from test_oauth import ISSUER, PROXIED, OAuthCase
+from tls_stage import QuietHandler, TlsStage
 
 CLIENT, SECRET = "memoryd", "a secret/of the client"
 CALLBACK = f"{ISSUER}/login/callback"
@@ -67,7 +65,7 @@ class Key:
         return f"{text}.{b64(self.sign(text.encode()))}"
 
 
-class Provider:
+class Provider(TlsStage):
     """Right in all it does, unless a test changes claims, header, or metadata."""
 
     def __init__(self, folder, alg="ES256"):
@@ -81,7 +79,7 @@ class Provider:
         self.claims, self.header, self.metadata, self.person = {}, {}, {}, "person-1"
         provider = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             def answer(self):
                 length = int(self.headers.get("Content-Length") or 0)
                 form = dict(urllib.parse.parse_qsl(self.rfile.read(length).decode()))
@@ -96,20 +94,8 @@ class Provider:
 
             do_GET = do_POST = answer
 
-            def log_message(self, *args):
-                pass
-
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(chain, key)
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
-        self.server.handle_error = lambda *_: None
-        self.issuer = f"https://localhost:{self.server.server_address[1]}/realm"
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(chain, key, Handler)
+        self.issuer = f"https://localhost:{self.port}/realm"
 
     def answer(self, path, form, headers):
         if path == "/realm/.well-known/openid-configuration":
